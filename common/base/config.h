@@ -1,0 +1,55 @@
+/*
+ * config: the settings of both programs, from environment variables, by the one table config.def.
+ * Every mistake is gathered, so that a person sees all of them at once.
+ */
+#ifndef JOBGATE_CONFIG_H
+#define JOBGATE_CONFIG_H
+
+#include "common/base/base.h"
+#include "common/base/buf.h"
+
+enum config_for { FOR_API = 1, FOR_WORKER = 2, FOR_BOTH = 3 };
+
+enum { AUTH_NONE };
+enum { RESULT_STORE_ALWAYS, RESULT_STORE_LARGE };
+
+#define CONFIG_TYPE_INT int64_t
+#define CONFIG_TYPE_TEXT char *
+#define CONFIG_TYPE_SECRET char *
+#define CONFIG_TYPE_CHOICE int
+
+/* Texts are owned and never NULL; an empty one means that it is not set. */
+struct config {
+    enum config_for program;
+#define CONFIG(field, env, kind, preset, min, max, unit, program, help) CONFIG_TYPE_##kind field;
+#include "common/base/config.def"
+#undef CONFIG
+};
+
+/* getenv's signature; tests pass their own. */
+typedef const char *config_lookup(void *arg, const char *name);
+
+/* Fills config for `program`. Returns false with each mistake as a line appended to `mistakes`; config is then still safe
+ * to release. For a SECRET, NAME_FILE names a file that holds it (a trailing newline is dropped); not both. */
+bool config_load(struct config *config, enum config_for program, config_lookup *lookup, void *arg, struct buf *mistakes)
+    MUST_CHECK;
+
+/* A lookup in the process's environment. */
+config_lookup config_from_environment;
+
+/* Wipes secrets and frees. */
+void config_release(struct config *config);
+
+/* Appends a mistake that a module found in the setting `name`. */
+void config_mistake(struct buf *mistakes, const char *name, const char *why);
+
+/* Appends NAME=value lines of what config's program uses; secrets that are set show as ***. */
+void config_print(const struct config *config, struct buf *out);
+
+/* Appends the settings of `program` for --help. */
+void config_help(enum config_for program, struct buf *out);
+
+/* Appends docs/configuration.md. */
+void config_markdown(struct buf *out);
+
+#endif

@@ -1,0 +1,168 @@
+#include "common/base/log.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/base/buf.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 4096, GATHER_BYTES = 32768 };
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+static struct {
+    enum log_level level;
+    int fd;
+    bool as_json;
+    const char *service;
+} output = {.level = LOG_INFO, .fd = STDOUT_FILENO, .as_json = true, .service = "jobgate"};
+
+static __thread struct {
+    char *lines; /* GATHER_BYTES, allocated at the first use; lives as long as the thread */
+    size_t length;
+    void (*flush_hook)(void *arg);
+    void *flush_arg;
+} gathered;
+
+void log_set_level(enum log_level level)
+{
+    output.level = level;
+}
+
+bool log_is_enabled(enum log_level level)
+{
+    return level >= output.level;
+}
+
+void log_set_output(int fd, bool as_json)
+{
+    output.fd = fd;
+    output.as_json = as_json;
+}
+
+void log_set_service(const char *name)
+{
+    output.service = name;
+}
+
+void log_set_flush_hook(void (*hook)(void *arg), void *arg)
+{
+    gathered.flush_hook = hook;
+    gathered.flush_arg = arg;
+}
+
+/* A pipe whose reader is slow may be non-blocking: it is waited for, a second at the most, then the lines are lost. */
+static void write_all(const char *data, size_t length)
+{
+    while (length) {
+        ssize_t n = write(output.fd, data, length);
+
+        if (n >= 0) {
+            data += n;
+            length -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd writable = {.fd = output.fd, .events = POLLOUT};
+
+            if (poll(&writable, 1, 1000) <= 0)
+                return;
+        } else if (errno != EINTR) {
+            return;
+        }
+    }
+}
+
+void log_flush(void)
+{
+    if (gathered.length)
+        write_all(gathered.lines, gathered.length);
+    gathered.length = 0;
+    if (!gathered.flush_hook) {
+        free(gathered.lines);
+        gathered.lines = NULL;
+    }
+}
+
+static void gather(enum log_level level, const struct buf *line)
+{
+    bool was_empty = gathered.length == 0;
+
+    if (!gathered.flush_hook || level >= LOG_WARN) {
+        log_flush();
+        write_all(line->data, line->length);
+        return;
+    }
+    if (!gathered.lines)
+        gathered.lines = malloc(GATHER_BYTES);
+    if (gathered.length + line->length > GATHER_BYTES || !gathered.lines) {
+        log_flush();
+        was_empty = true;
+    }
+    if (!gathered.lines || line->length > GATHER_BYTES) {
+        write_all(line->data, line->length);
+        return;
+    }
+    memcpy(gathered.lines + gathered.length, line->data, line->length);
+    gathered.length += line->length;
+    if (was_empty)
+        gathered.flush_hook(gathered.flush_arg);
+}
+
+static void format_json(struct buf *line, enum log_level level, const char *time, const struct log_context *context,
+    const char *message)
+{
+    buf_append_text(line, "{\"time\":\"");
+    buf_append_text(line, time);
+    buf_append_text(line, "\",\"level\":\"");
+    buf_append_text(line, level_names[level]);
+    buf_append_text(line, "\",\"service\":\"");
+    buf_append_text(line, output.service);
+    buf_append_char(line, '"');
+    if (context->component)
+        json_write_member(line, "component", context->component);
+    if (context->job_id)
+        json_write_member(line, "job_id", context->job_id);
+    if (context->attempt) {
+        buf_append_text(line, ",\"attempt\":");
+        buf_append_int(line, context->attempt);
+    }
+    if (context->request_id)
+        json_write_member(line, "request_id", context->request_id);
+    json_write_member(line, "message", message);
+    buf_append_char(line, '}');
+}
+
+static void format_text(struct buf *line, enum log_level level, const char *time, const struct log_context *context,
+    const char *message)
+{
+    buf_printf(line, "%s %-5s %s", time, level_names[level], output.service);
+    if (context->component)
+        buf_printf(line, " %s", context->component);
+    if (context->job_id)
+        buf_printf(line, " job=%s", context->job_id);
+    if (context->attempt)
+        buf_printf(line, " attempt=%d", context->attempt);
+    if (context->request_id)
+        buf_printf(line, " request=%s", context->request_id);
+    buf_append_text(line, ": ");
+    for (const char *c = message; *c; c++)
+        buf_append_char(line, (unsigned char)*c < ' ' ? ' ' : *c);
+}
+
+void log_write(enum log_level level, const struct log_context *context, const char *format, ...)
+{
+    char message[1024];
+    char time[CLOCK_RFC3339_SIZE];
+    AUTO_BUF struct buf line = BUF(LINE_MAX_BYTES * 4);
+    va_list args;
+
+    if (!log_is_enabled(level))
+        return;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    clock_format_rfc3339(clock_unix_ms(), time);
+    (output.as_json ? format_json : format_text)(&line, level, time, context, message);
+    buf_append_char(&line, '\n');
+    gather(level, &line);
+}

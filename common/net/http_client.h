@@ -2,7 +2,9 @@
  * http_client: HTTP requests through libcurl's multi interface on the loop: kept-alive connections, no thread, no wait.
  *
  * Each call ends exactly once through on_done, never from inside http_send or http_cancel. The client follows no redirect
- * and retries nothing: what may be retried is known only by who asks.
+ * and retries nothing: what may be retried is known only by who asks. One exception is curl's own: a request on a kept-alive
+ * connection that turns out to be closed, before a byte of an answer, is sent again on a new one.
+ * A proxy of the environment (http_proxy, https_proxy) is used, but never for this host. The program must ignore SIGPIPE.
  * Source of the wiring: curl's documentation of curl_multi_socket_action.
  */
 #ifndef JOBGATE_HTTP_CLIENT_H
@@ -48,7 +50,8 @@ struct http_events {
      * after http_resume. */
     bool (*on_data)(void *arg, const void *data, size_t length);
     /* The end. e is NULL when a whole response came (whatever its status), else says why none did: TIMEOUT, TOO_BIG,
-     * STORE_AWAY for every transport error (could not connect, reset, cut short), STOPPED after http_cancel. */
+     * STORE_AWAY for every transport error (could not connect, reset, cut short), STOPPED after http_cancel, INVALID when
+     * the URL is none. The text never holds the URL. */
     void (*on_done)(void *arg, const struct http_response *response, const struct error *e);
 };
 
@@ -57,7 +60,7 @@ struct http_events {
  * curl_global_init must have been called. */
 struct http_client *http_client_new(struct loop *loop, int connections, int max_idle_s);
 
-/* Cancels what is under way without calling its on_done. Takes NULL; returns NULL. */
+/* Cancels what is under way without calling its on_done. Not from inside a callback of a call. Takes NULL; returns NULL. */
 struct http_client *http_client_free(struct http_client *c);
 
 /* Starts a call. Borrows as http_request says. The call lives until its on_done returned. */
@@ -67,7 +70,8 @@ struct http_call *http_send(
 /* Goes on with a call that on_data paused. Not from inside on_data. */
 void http_resume(struct http_call *call);
 
-/* Ends a call: on_done comes with STOPPED, after this returned. */
+/* Ends a call: on_done comes with STOPPED, after this returned. What the call borrowed is let go at once, or, from inside
+ * an on_head or on_data, when on_done comes. */
 void http_cancel(struct http_call *call);
 
 /* A header of the final response by its name (any case), NULL when absent. Valid until on_done returned. */

@@ -1,5 +1,5 @@
 /*
- * loop: one event loop (libevent), its timers, signals and deferred calls. One thread owns it; only loop_stop_from_thread
+ * loop: one event loop (libevent), its timers, signals and deferred calls. One thread owns it; only loop_call_from_thread
  * may be called from another.
  */
 #ifndef JOBGATE_LOOP_H

@@ -1,0 +1,99 @@
+#include "common/net/service.h"
+#include "common/base/log.h"
+#include "common/base/version.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 1 << 20 };
+
+enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK, ACTION_PRINT, ACTION_WRONG };
+
+static enum action parse_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, ACTION_HELP},
+        {"version", no_argument, NULL, ACTION_VERSION},
+        {"check-config", no_argument, NULL, ACTION_CHECK},
+        {"print-config", no_argument, NULL, ACTION_PRINT},
+        {NULL, 0, NULL, 0},
+    };
+    enum action action = ACTION_RUN;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        action = option == '?' ? ACTION_WRONG : (enum action)option;
+    if (optind < argc) {
+        fprintf(stderr, "%s: \"%s\" is not an option\n", argv[0], argv[optind]);
+        return ACTION_WRONG;
+    }
+    return action;
+}
+
+static void print_help(const struct program *program)
+{
+    AUTO_BUF struct buf text = BUF(TEXT_MAX);
+
+    buf_printf(&text,
+        "%s: %s\n\nUsage: %s [--help | --version | --check-config | --print-config]\n\n"
+        "It is configured by environment variables:\n",
+        program->name, program->summary, program->name);
+    config_help(program->config_for, &text);
+    fputs(text.data, stdout);
+}
+
+static bool load(const struct program *program, struct config *config)
+{
+    AUTO_BUF struct buf mistakes = BUF(TEXT_MAX);
+
+    bool is_right = config_load(config, program->config_for, config_from_environment, NULL, &mistakes);
+
+    program->check(config, &mistakes);
+    if (is_right && mistakes.length == 0)
+        return true;
+    fprintf(stderr, "%s: the configuration is wrong; nothing was started:\n%s", program->name, mistakes.data);
+    config_release(config);
+    return false;
+}
+
+static void print_config(struct config *config)
+{
+    AUTO_BUF struct buf text = BUF(TEXT_MAX);
+
+    config_print(config, &text);
+    fputs(text.data, stdout);
+}
+
+bool service_configure(const struct program *program, int argc, char **argv, struct config *config, int *status)
+{
+    enum action action = parse_options(argc, argv);
+
+    *status = action == ACTION_WRONG ? EX_USAGE : EX_OK;
+    if (action == ACTION_HELP)
+        print_help(program);
+    if (action == ACTION_VERSION)
+        printf("%s %s\n", program->name, version_text());
+    if (action == ACTION_WRONG)
+        fprintf(stderr, "Try %s --help\n", program->name);
+    if (action == ACTION_HELP || action == ACTION_VERSION || action == ACTION_WRONG)
+        return false;
+    if (!load(program, config)) {
+        *status = EX_CONFIG;
+        return false;
+    }
+    if (action != ACTION_RUN) {
+        if (action == ACTION_PRINT)
+            print_config(config);
+        else
+            printf("%s: the configuration is right\n", program->name);
+        config_release(config);
+        return false;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    log_set_service(program->name);
+    log_set_level((enum log_level)config->log_level);
+    log_set_output(STDOUT_FILENO, !isatty(STDOUT_FILENO));
+    return true;
+}

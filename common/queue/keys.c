@@ -1,0 +1,63 @@
+#include "common/queue/keys.h"
+
+static void append(struct key *k, const char *text, size_t length)
+{
+    assert(k->length + length < KEY_SIZE);
+    memcpy(k->text + k->length, text, length);
+    k->length += length;
+    k->text[k->length] = '\0';
+}
+
+static void append_text(struct key *k, const char *text)
+{
+    append(k, text, strlen(text));
+}
+
+static void begin(const struct shard *shard, struct key *out)
+{
+    char number[8];
+    char *at = number + sizeof(number);
+    unsigned rest = shard->number;
+
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    out->length = 0;
+    append_text(out, "jobgate:{");
+    append_text(out, shard->queue);
+    append_text(out, ".");
+    append(out, at, (size_t)(number + sizeof(number) - at));
+    append_text(out, "}:");
+}
+
+void key_ready(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "ready");
+}
+
+void key_stats(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "stats");
+}
+
+void key_dead(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "dead");
+}
+
+void key_taken(const struct shard *shard, const char *worker, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "taken:");
+    append_text(out, worker);
+}
+
+void key_job(const struct job_id *id, struct key *out)
+{
+    begin(&id->shard, out);
+    append_text(out, "job:");
+    append_text(out, id->text);
+}

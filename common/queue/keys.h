@@ -1,0 +1,25 @@
+/*
+ * keys: the names of what is in Redis. Every key of a shard has one hash tag, `jobgate:{<queue>.<shard>}:…`, so that a
+ * cluster holds them together.
+ */
+#ifndef JOBGATE_KEYS_H
+#define JOBGATE_KEYS_H
+
+#include "common/base/base.h"
+#include "common/base/id.h"
+
+enum { WORKER_ID_SIZE = 64, KEY_SIZE = 320 };
+
+struct key {
+    char text[KEY_SIZE];
+    size_t length;
+};
+
+/* The kinds of a shard's keys; design and README of the layout: docs/architecture.md. */
+void key_ready(const struct shard *shard, struct key *out);
+void key_stats(const struct shard *shard, struct key *out);
+void key_dead(const struct shard *shard, struct key *out);
+void key_taken(const struct shard *shard, const char *worker, struct key *out);
+void key_job(const struct job_id *id, struct key *out);
+
+#endif

@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- Marks taken jobs as running. KEYS: taken, stats, job…. ARGV: worker, id….
+-- Returns for each the record as it is now, or false when it is not to be run: its record is gone or damaged, or it is no
+-- longer queued. Such an id leaves the worker's list.
+--@include record
+local now = now_ms()
+local worker = ARGV[1]
+local status = status_prefix(worker) .. '"started_at":' .. now .. '}'
+local started = {}
+local count = 0
+for i = 3, #KEYS do
+    local id = ARGV[i - 1]
+    local r = record_open(redis.call('GET', KEYS[i]))
+    if r and r.state == 'q' and r.attempt < 65535 then
+        r.state = 'r'
+        r.attempt = r.attempt + 1
+        r.status = status
+        local text = record_text(r)
+        redis.call('SET', KEYS[i], text)
+        started[i - 2] = text
+        count = count + 1
+    else
+        redis.call('LREM', KEYS[1], -1, id)
+        started[i - 2] = false
+    end
+end
+if count > 0 then
+    redis.call('HINCRBY', KEYS[2], 'started', count)
+end
+return started

@@ -1,0 +1,101 @@
+/*
+ * queue: the protocol between callers, Redis and workers. Each verb is one round trip on a connection whose scripts are
+ * queue_scripts(); each answer comes once, later. When a verb returns false nothing was sent and its callback is never
+ * called.
+ *
+ *                  ┌────────── due ───────────┐
+ *     submit ─▶ scheduled ─▶ queued ─▶ running ─▶ succeeded
+ *                  ▲            ▲         │  ├──▶ dead
+ *                  └──backoff───┴─reaped──┘  └──▶ cancelled
+ *
+ * submit pushes an id on `ready`; take moves ids from there to the worker's own list, start makes them running and hands
+ * back their records, settle ends them, give_back returns what will not be run.
+ */
+#ifndef JOBGATE_QUEUE_H
+#define JOBGATE_QUEUE_H
+
+#include "common/base/base.h"
+#include "common/base/error.h"
+#include "common/queue/record.h"
+#include "common/redis/redis.h"
+
+struct queue;
+
+/* Speaks over r (borrowed, must outlive it). */
+struct queue *queue_new(struct redis *r);
+struct queue *queue_free(struct queue *q); /* takes NULL; returns NULL; what is pending must have been answered */
+
+/* ---- callers ---- */
+
+/* e: NULL = accepted; REDIS_FULL, REDIS_AWAY (whether it was accepted is then not known), INTERNAL. */
+typedef void queue_submitted(void *arg, const struct error *e);
+
+/* Accepts a job under `id`: its record and its place in the queue, in one step. Everything is read before this returns.
+ * Fails: REDIS_AWAY, TOO_BIG. */
+bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec, const void *payload,
+    size_t payload_length, queue_submitted *done, void *arg, struct error *e) MUST_CHECK;
+
+/* job is valid inside the callback only. e: NOT_FOUND, BAD_RECORD, REDIS_AWAY, INTERNAL. */
+typedef void queue_got(void *arg, const struct job *job, const struct error *e);
+bool queue_get(struct queue *q, const struct job_id *id, queue_got *done, void *arg, struct error *e) MUST_CHECK;
+
+/* ---- workers ---- */
+
+/* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */
+typedef void queue_took(void *arg, const struct job_id *ids, size_t count, const struct error *e);
+
+/* Waits up to block_ms for one id, on a connection of its own: this blocks it. */
+bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms, queue_took *done,
+    void *arg, struct error *e) MUST_CHECK;
+
+/* Takes up to `count` ids without waiting. */
+bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count, queue_took *done,
+    void *arg, struct error *e) MUST_CHECK;
+
+/* All ids in the worker's list, oldest first: what it holds as Redis sees it. */
+bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+/* The answer of start. records[i] belongs to ids[i] of the call; text is NULL when that job is not to be run. Valid inside
+ * the callback only. */
+struct started_record {
+    const char *text;
+    size_t length;
+};
+typedef void queue_started(void *arg, const struct started_record *records, size_t count, const struct error *e);
+
+/* Makes taken jobs running. ids are read before this returns. All of one shard. */
+bool queue_start(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
+    size_t count, queue_started *done, void *arg, struct error *e) MUST_CHECK;
+
+/* How one job ends. Borrowed until queue_settle returns. */
+struct settlement {
+    const struct job_id *id;
+    int attempt;
+    enum job_state state;    /* JOB_SUCCEEDED or JOB_DEAD */
+    const char *status;      /* members of the status, as status_write_* append them */
+    size_t status_length;
+    const void *inline_result; /* of a job that succeeded; NULL = it is in the blob store */
+    size_t inline_length;
+};
+
+enum settle_verdict { SETTLE_STALE = 0, SETTLE_DONE = 1, SETTLE_REPEATED = 2 };
+
+/* verdicts[i] belongs to settlements[i] of the call; valid inside the callback only; NULL with an e. */
+typedef void queue_settled(void *arg, const enum settle_verdict *verdicts, size_t count, const struct error *e);
+
+/* Ends jobs, all of one shard. Sending it again after an answer was lost does no harm. */
+bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
+    const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e) MUST_CHECK;
+
+/* e alone tells whether it worked; count is how many went back. */
+typedef void queue_gave_back(void *arg, size_t count, const struct error *e);
+
+/* Returns taken jobs to the head of their queue. ids are oldest first, all of one shard. */
+bool queue_give_back(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
+    size_t count, queue_gave_back *done, void *arg, struct error *e) MUST_CHECK;
+
+/* Ends the blocking wait of another connection, which then answers with no id. Best effort. */
+void queue_unblock(struct queue *q, long long client_id);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * queue_priv: what the files of the queue share.
+ */
+#ifndef JOBGATE_QUEUE_PRIV_H
+#define JOBGATE_QUEUE_PRIV_H
+
+#include "common/queue/queue.h"
+#include "common/queue/scripts.h"
+
+struct queue {
+    struct redis *redis;
+    struct redis_request request; /* what is being written; reused */
+    struct buf record;            /* likewise */
+};
+
+/* A verb under way: what to call with the answer. Released by the one who reads the answer. */
+struct pending {
+    union {
+        queue_submitted *submitted;
+        queue_got *got;
+        queue_took *took;
+        queue_started *started;
+        queue_settled *settled;
+        queue_gave_back *gave_back;
+    } done;
+    void *arg;
+    struct job_id id; /* of queue_get */
+};
+
+/* Sends q->request; takes p, and frees it when it fails. */
+bool queue_send(struct queue *q, int64_t block_ms, redis_done *done, struct pending *p, struct error *e) MUST_CHECK;
+
+void queue_add_key(struct queue *q, const struct key *key);
+void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count);
+void queue_add_ids(struct queue *q, const struct job_id *ids, size_t count);
+
+#endif

@@ -1,0 +1,245 @@
+#include "common/queue/record.h"
+#include "common/base/json.h"
+#include "common/base/mem.h"
+
+enum { HEAD_LENGTH = 10, SECTION_MAX = 65535 };
+
+static const struct {
+    char letter;
+    const char *text;
+} states[] = {
+#define STATE(name, letter, text) {letter, text},
+    JOB_STATES(STATE)
+#undef STATE
+};
+
+const char *job_state_text(enum job_state state)
+{
+    return states[state].text;
+}
+
+char job_state_letter(enum job_state state)
+{
+    return states[state].letter;
+}
+
+bool job_state_is_final(enum job_state state)
+{
+    return state == JOB_SUCCEEDED || state == JOB_DEAD || state == JOB_CANCELLED;
+}
+
+static bool find_state(char letter, enum job_state *out)
+{
+    for (unsigned i = 0; i < ARRAY_LENGTH(states); i++)
+        if (states[i].letter == letter) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- encoding ---- */
+
+static void write_int_member(struct buf *b, const char *name, int64_t value)
+{
+    buf_append_text(b, ",\"");
+    buf_append_text(b, name);
+    buf_append_text(b, "\":");
+    buf_append_int(b, value);
+}
+
+static void write_spec(const struct job_spec *spec, struct buf *b)
+{
+    buf_append_text(b, "{\"type\":\"");
+    buf_append_text(b, spec->type);
+    buf_append_char(b, '"');
+    if (strcmp(spec->content_type, CONTENT_TYPE_JSON) != 0)
+        json_write_member(b, "content_type", spec->content_type);
+    if (spec->timeout_s)
+        write_int_member(b, "timeout_s", spec->timeout_s);
+    if (spec->max_attempts != MAX_ATTEMPTS_DEFAULT)
+        write_int_member(b, "max_attempts", spec->max_attempts);
+    if (spec->metadata) {
+        buf_append_text(b, ",\"metadata\":");
+        json_write_value(b, spec->metadata);
+    }
+    buf_append_char(b, '}');
+}
+
+bool record_encode_new(const struct job_spec *spec, const void *payload, size_t payload_length, struct buf *out,
+    struct error *e)
+{
+    size_t start = out->length;
+    size_t length;
+
+    buf_append(out, "1q\0\0\0\0\0\0\0\0", HEAD_LENGTH);
+    write_spec(spec, out);
+    length = out->length - start - HEAD_LENGTH;
+    if (buf_is_overflown(out) || length > SECTION_MAX)
+        return error_set(e, ERROR_TOO_BIG, "type, options and metadata take more than %d bytes", SECTION_MAX);
+    out->data[start + 6] = (char)(length >> 8);
+    out->data[start + 7] = (char)length;
+    if (!buf_append(out, payload, payload_length))
+        return error_set(e, ERROR_TOO_BIG, "the payload has %zu bytes", payload_length);
+    return true;
+}
+
+void status_write_result(struct buf *out, const struct job_result *result)
+{
+    buf_append_text(out, ",\"result\":{\"size\":");
+    buf_append_int(out, result->size);
+    json_write_member(out, "content_type", result->content_type);
+    if (*result->md5)
+        json_write_member(out, "md5", result->md5);
+    if (result->is_inline)
+        buf_append_text(out, ",\"inline\":true");
+    buf_append_char(out, '}');
+}
+
+void status_write_error(struct buf *out, const struct error *e)
+{
+    buf_append_text(out, ",\"error\":{\"code\":\"");
+    buf_append_text(out, error_name(e->code));
+    buf_append_char(out, '"');
+    json_write_member(out, "message", e->text);
+    buf_append_char(out, '}');
+}
+
+/* ---- decoding ---- */
+
+static bool bad(struct error *e, const char *what)
+{
+    return error_set(e, ERROR_BAD_RECORD, "the job's record in redis is damaged: %s", what);
+}
+
+/* Copies the text of a member into out; a member that is absent leaves out as it is. */
+static bool copy_text(const json_t *object, const char *name, char *out, size_t size)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (!value)
+        return true;
+    if (!json_is_string(value) || json_string_length(value) >= size || strlen(json_string_value(value)) >= size)
+        return false;
+    memcpy(out, json_string_value(value), strlen(json_string_value(value)) + 1);
+    return true;
+}
+
+static bool copy_int(const json_t *object, const char *name, int64_t min, int64_t max, int64_t *out)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (!value)
+        return true;
+    if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
+        return false;
+    *out = json_integer_value(value);
+    return true;
+}
+
+static bool decode_spec(const char *text, size_t length, struct job_spec *spec, struct error *e)
+{
+    AUTO(json) json_t *object = json_parse(text, length, e);
+    int64_t max_attempts = MAX_ATTEMPTS_DEFAULT;
+
+    memcpy(spec->content_type, CONTENT_TYPE_JSON, sizeof(CONTENT_TYPE_JSON));
+    if (!json_is_object(object))
+        return bad(e, "its spec is not a JSON object");
+    if (!copy_text(object, "type", spec->type, sizeof(spec->type)) || !name_is_valid(spec->type, strlen(spec->type)))
+        return bad(e, "its type is missing or no name");
+    if (!copy_text(object, "content_type", spec->content_type, sizeof(spec->content_type)))
+        return bad(e, "its content_type is no short text");
+    if (!copy_int(object, "timeout_s", 1, 86400, &spec->timeout_s) ||
+        !copy_int(object, "max_attempts", 1, 1000, &max_attempts))
+        return bad(e, "its timeout_s or max_attempts is out of range");
+    spec->max_attempts = (int)max_attempts;
+    spec->metadata = json_object_get(object, "metadata");
+    if (spec->metadata && !json_is_object(spec->metadata)) {
+        spec->metadata = NULL;
+        return bad(e, "its metadata is no JSON object");
+    }
+    json_incref(spec->metadata);
+    return true;
+}
+
+static bool decode_result(const json_t *result, struct job *job, struct error *e)
+{
+    if (!result)
+        return true;
+    job->has_result = true;
+    job->result.is_inline = json_is_true(json_object_get(result, "inline"));
+    if (!json_is_object(result) || !copy_int(result, "size", 0, INT64_MAX, &job->result.size) ||
+        !copy_text(result, "content_type", job->result.content_type, sizeof(job->result.content_type)) ||
+        !copy_text(result, "md5", job->result.md5, sizeof(job->result.md5)))
+        return bad(e, "its result is malformed");
+    return true;
+}
+
+static bool decode_failure(const json_t *failure, struct job *job, struct error *e)
+{
+    const char *message = json_string_value(json_object_get(failure, "message"));
+
+    if (!failure)
+        return true;
+    if (!message || !copy_text(failure, "code", job->error_code, sizeof(job->error_code)))
+        return bad(e, "its error is malformed");
+    job->error_message = mem_strdup(message);
+    return true;
+}
+
+static bool decode_status(const char *text, size_t length, struct job *job, struct error *e)
+{
+    AUTO(json) json_t *object = NULL;
+
+    if (length == 0)
+        return true;
+    object = json_parse(text, length, e);
+    if (!json_is_object(object))
+        return bad(e, "its status is not a JSON object");
+    if (!copy_text(object, "worker", job->worker, sizeof(job->worker)) ||
+        !copy_int(object, "started_at", 0, INT64_MAX, &job->started_ms) ||
+        !copy_int(object, "finished_at", 0, INT64_MAX, &job->finished_ms))
+        return bad(e, "its worker or times are malformed");
+    return decode_result(json_object_get(object, "result"), job, e) &&
+           decode_failure(json_object_get(object, "error"), job, e);
+}
+
+bool record_decode(const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
+{
+    const unsigned char *head = (const unsigned char *)text;
+    size_t spec_length;
+    size_t status_length;
+
+    *job = (struct job){.id = *id};
+    if (length < HEAD_LENGTH || head[0] != '1')
+        return bad(e, "it is too short or of another version");
+    if (!find_state(text[1], &job->state))
+        return bad(e, "its state is none that is known");
+    job->attempt = head[2] << 8 | head[3];
+    job->crashes = head[4];
+    job->lost = head[5];
+    spec_length = (size_t)(head[6] << 8 | head[7]);
+    status_length = (size_t)(head[8] << 8 | head[9]);
+    if (HEAD_LENGTH + spec_length + status_length > length)
+        return bad(e, "it is cut short");
+    job->payload = text + HEAD_LENGTH + spec_length + status_length;
+    job->payload_length = length - HEAD_LENGTH - spec_length - status_length;
+    if (decode_spec(text + HEAD_LENGTH, spec_length, &job->spec, e) &&
+        decode_status(text + HEAD_LENGTH + spec_length, status_length, job, e))
+        return true;
+    job_release(job);
+    return false;
+}
+
+void job_spec_release(struct job_spec *spec)
+{
+    json_decref(spec->metadata);
+    spec->metadata = NULL;
+}
+
+void job_release(struct job *job)
+{
+    job_spec_release(&job->spec);
+    free(job->error_message);
+    job->error_message = NULL;
+}

@@ -1,0 +1,31 @@
+/*
+ * scripts: the Lua of the queue protocol, embedded at build time from lua/.
+ */
+#ifndef JOBGATE_SCRIPTS_H
+#define JOBGATE_SCRIPTS_H
+
+#include "common/redis/redis.h"
+
+/*      name       file */
+#define QUEUE_SCRIPTS(SCRIPT)                                                                                \
+    SCRIPT(SUBMIT, submit)                                                                                   \
+    SCRIPT(TAKE, take)                                                                                       \
+    SCRIPT(START, start)                                                                                     \
+    SCRIPT(SETTLE, settle)                                                                                   \
+    SCRIPT(GIVE_BACK, give_back)
+
+enum queue_script {
+#define SCRIPT(id, name) SCRIPT_##id,
+    QUEUE_SCRIPTS(SCRIPT)
+#undef SCRIPT
+    SCRIPT_COUNT
+};
+
+#define SCRIPT(id, name) extern const char script_##name##_source[];
+QUEUE_SCRIPTS(SCRIPT)
+#undef SCRIPT
+
+/* All of them, with their SHA-1, indexed by enum queue_script. The first call must come before threads start. */
+struct script *queue_scripts(void);
+
+#endif

@@ -9,7 +9,8 @@
 
 /* The emulator's account; its key is published in its documentation and opens nothing else. */
 #define EMULATOR_NAME "devstoreaccount1"
-#define EMULATOR_KEY "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+#define EMULATOR_KEY                                                                                         \
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 #define EMULATOR_ENDPOINT "http://127.0.0.1:10000/" EMULATOR_NAME
 
 /* The keys of a connection string that we know. The IGNORED ones speak of other services. */
@@ -79,7 +80,8 @@ static bool is_container_name(const char *text, size_t length)
     return true;
 }
 
-static bool set_name(struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
+static bool set_name(
+    struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
     if (!is_account_name(text, length))
         return error_set(e, ERROR_INVALID,
@@ -94,7 +96,8 @@ static bool set_container(
 {
     if (!is_container_name(text, length))
         return error_set(e, ERROR_INVALID,
-            "%s: the container \"%.*s\" is not a container's name: 3 to 63 lower-case letters, digits and single "
+            "%s: the container \"%.*s\" is not a container's name: 3 to 63 lower-case letters, digits and "
+            "single "
             "hyphens between them",
             setting, length > 40 ? 40 : (int)length, text);
     snprintf(a->container, sizeof(a->container), "%.*s", (int)length, text);
@@ -102,24 +105,28 @@ static bool set_container(
 }
 
 /* EVP_DecodeBlock passes over blanks and knows nothing of padding: both are looked at here. */
-static bool set_key(struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
+static bool set_key(
+    struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
     size_t padding = length && text[length - 1] == '=' ? (length > 1 && text[length - 2] == '=' ? 2 : 1) : 0;
     uint8_t bytes[ACCOUNT_KEY_MAX + 3];
     int decoded = -1;
 
     for (size_t i = 0; i < length - padding; i++)
-        if (!is_lower_alnum(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') && text[i] != '+' && text[i] != '/')
+        if (!is_lower_alnum(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') && text[i] != '+' &&
+            text[i] != '/')
             length = 0;
-    if (length && length % 4 == 0 && length / 4 * 3 - padding <= ACCOUNT_KEY_MAX && length / 4 * 3 <= sizeof(bytes))
+    if (length && length % 4 == 0 && length / 4 * 3 - padding <= ACCOUNT_KEY_MAX &&
+        length / 4 * 3 <= sizeof(bytes))
         decoded = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length);
     if (decoded > 0) {
         a->key_length = (size_t)decoded - padding;
         memcpy(a->key, bytes, a->key_length);
     }
     explicit_bzero(bytes, sizeof(bytes));
-    return decoded > 0 || error_set(e, ERROR_INVALID,
-                              "%s: the account's key is not base64: copy it whole, its two '=' at the end too", setting);
+    return decoded > 0 ||
+           error_set(e, ERROR_INVALID,
+               "%s: the account's key is not base64: copy it whole, its two '=' at the end too", setting);
 }
 
 static struct evhttp_uri *parse_uri(const char *setting, const char *text, struct error *e)
@@ -151,8 +158,8 @@ static bool is_this_host(const char *host)
 }
 
 /* Writes scheme://host[:port]path as the endpoint. */
-static bool set_endpoint(struct azure_account *a, const char *setting, const struct evhttp_uri *uri, const char *path,
-    size_t path_length, struct error *e)
+static bool set_endpoint(struct azure_account *a, const char *setting, const struct evhttp_uri *uri,
+    const char *path, size_t path_length, struct error *e)
 {
     int port = evhttp_uri_get_port(uri);
     char port_text[16] = "";
@@ -163,7 +170,8 @@ static bool set_endpoint(struct azure_account *a, const char *setting, const str
     length = snprintf(a->endpoint, sizeof(a->endpoint), "%s://%s%s%.*s", evhttp_uri_get_scheme(uri),
         evhttp_uri_get_host(uri), port_text, (int)path_length, path);
     return length < ACCOUNT_ENDPOINT_SIZE ||
-           error_set(e, ERROR_INVALID, "%s: the endpoint is longer than %d bytes", setting, ACCOUNT_ENDPOINT_SIZE - 1);
+           error_set(e, ERROR_INVALID, "%s: the endpoint is longer than %d bytes", setting,
+               ACCOUNT_ENDPOINT_SIZE - 1);
 }
 
 static enum part part_of(const char *name, size_t length)
@@ -174,8 +182,8 @@ static enum part part_of(const char *name, size_t length)
     return PART_COUNT + 1;
 }
 
-/* Cuts the string at ';' and each piece at its first '=' (a key ends in '=' itself). Whatever is not understood may be a
- * piece of the key, so it is counted and not quoted. */
+/* Cuts the string at ';' and each piece at its first '=' (a key ends in '=' itself). Whatever is not
+ * understood may be a piece of the key, so it is counted and not quoted. */
 static bool split(const char *text, struct span parts[PART_COUNT], struct error *e)
 {
     for (int piece = 1; *text; piece++, text += *text == ';') {
@@ -185,8 +193,9 @@ static bool split(const char *text, struct span parts[PART_COUNT], struct error 
 
         if (part > PART_IGNORED && length)
             return error_set(e, ERROR_INVALID,
-                CONNECTION_STRING ": piece %d is none of AccountName=, AccountKey=, BlobEndpoint=, EndpointSuffix=, "
-                                  "DefaultEndpointsProtocol=, UseDevelopmentStorage=true: copy the string whole",
+                CONNECTION_STRING
+                ": piece %d is none of AccountName=, AccountKey=, BlobEndpoint=, EndpointSuffix=, "
+                "DefaultEndpointsProtocol=, UseDevelopmentStorage=true: copy the string whole",
                 piece);
         if (part < PART_COUNT && name_length == length)
             return error_set(e, ERROR_INVALID, CONNECTION_STRING ": piece %d has no '=' and no value", piece);
@@ -229,7 +238,8 @@ static bool append_endpoint(const struct span parts[PART_COUNT], struct buf *url
     const struct span *suffix = &parts[PART_SUFFIX];
 
     if (protocol->text && !span_is(protocol, "http") && !span_is(protocol, "https"))
-        return error_set(e, ERROR_INVALID, CONNECTION_STRING ": DefaultEndpointsProtocol is neither https nor http");
+        return error_set(
+            e, ERROR_INVALID, CONNECTION_STRING ": DefaultEndpointsProtocol is neither https nor http");
     if (parts[PART_ENDPOINT].text)
         buf_append(url, parts[PART_ENDPOINT].text, parts[PART_ENDPOINT].length);
     else
@@ -237,10 +247,12 @@ static bool append_endpoint(const struct span parts[PART_COUNT], struct buf *url
             (int)parts[PART_NAME].length, parts[PART_NAME].text, suffix->text ? (int)suffix->length : 16,
             suffix->text ? suffix->text : "core.windows.net");
     return !buf_is_overflown(url) ||
-           error_set(e, ERROR_INVALID, CONNECTION_STRING ": the endpoint is longer than %zu bytes", url->ceiling);
+           error_set(
+               e, ERROR_INVALID, CONNECTION_STRING ": the endpoint is longer than %zu bytes", url->ceiling);
 }
 
-static bool set_endpoint_of_parts(struct azure_account *a, const struct span parts[PART_COUNT], struct error *e)
+static bool set_endpoint_of_parts(
+    struct azure_account *a, const struct span parts[PART_COUNT], struct error *e)
 {
     AUTO_BUF struct buf url = BUF(1024);
     struct evhttp_uri *uri;
@@ -266,8 +278,9 @@ static bool require_parts(const struct span parts[PART_COUNT], struct error *e)
 {
     if (parts[PART_SAS].text)
         return error_set(e, ERROR_INVALID,
-            CONNECTION_STRING ": SharedAccessSignature is not supported: give AccountName and AccountKey (in the portal "
-                              "under \"Access keys\")");
+            CONNECTION_STRING
+            ": SharedAccessSignature is not supported: give AccountName and AccountKey (in the portal "
+            "under \"Access keys\")");
     if (!parts[PART_NAME].text || !parts[PART_KEY].text)
         return error_set(e, ERROR_INVALID,
             CONNECTION_STRING ": has no %s: copy it whole from the portal, under \"Access keys\"",
@@ -293,37 +306,44 @@ bool azure_account_from_connection_string(
 }
 
 /* An emulator on this host: /account/container. */
-static bool set_from_path(struct azure_account *a, const struct evhttp_uri *uri, const char *path, struct error *e)
+static bool set_from_path(
+    struct azure_account *a, const struct evhttp_uri *uri, const char *path, struct error *e)
 {
     size_t name_length = *path ? strcspn(path + 1, "/") : 0;
     const char *container = *path ? path + 1 + name_length : path;
 
     if (*container != '/')
         return error_set(e, ERROR_INVALID,
-            "BLOB_URL: names no container; an emulator's reads like http://127.0.0.1:10000/<account>/<container>");
+            "BLOB_URL: names no container; an emulator's reads like "
+            "http://127.0.0.1:10000/<account>/<container>");
     container++;
     return set_name(a, "BLOB_URL", path + 1, name_length, e) &&
            set_endpoint(a, "BLOB_URL", uri, path, name_length + 1, e) &&
            set_container(a, "BLOB_URL", container, strlen(container), e);
 }
 
-/* Azure itself: the account is the first label of the host, which goes on with "blob" (with the number of a zone between,
- * for accounts that have DNS zones). */
-static bool set_from_host(struct azure_account *a, const struct evhttp_uri *uri, const char *path, struct error *e)
+/* Azure itself: the account is the first label of the host, which goes on with "blob" (with the number of a
+ * zone between, for accounts that have DNS zones). */
+static bool set_from_host(
+    struct azure_account *a, const struct evhttp_uri *uri, const char *path, struct error *e)
 {
     const char *host = evhttp_uri_get_host(uri);
 
     if (strcasecmp(evhttp_uri_get_scheme(uri), "https") != 0)
         return error_set(e, ERROR_INVALID,
-            "BLOB_URL: http is for an emulator on this host; for Azure say https. An emulator elsewhere goes into " CONNECTION_STRING
-            " as its BlobEndpoint");
+            "BLOB_URL: http is for an emulator on this host; for Azure say https. An emulator elsewhere goes "
+            "into " CONNECTION_STRING " as its BlobEndpoint");
     if (!strstr(host, ".blob."))
         return error_set(e, ERROR_INVALID,
-            "BLOB_URL: the host \"%.80s\" is not <account>.blob.core.windows.net (or another cloud's .blob. name)", host);
+            "BLOB_URL: the host \"%.80s\" is not <account>.blob.core.windows.net (or another cloud's .blob. "
+            "name)",
+            host);
     if (*path != '/')
         return error_set(e, ERROR_INVALID,
-            "BLOB_URL: names no container; it reads like https://<account>.blob.core.windows.net/<container>");
-    return set_name(a, "BLOB_URL", host, strcspn(host, "."), e) && set_endpoint(a, "BLOB_URL", uri, "", 0, e) &&
+            "BLOB_URL: names no container; it reads like "
+            "https://<account>.blob.core.windows.net/<container>");
+    return set_name(a, "BLOB_URL", host, strcspn(host, "."), e) &&
+           set_endpoint(a, "BLOB_URL", uri, "", 0, e) &&
            set_container(a, "BLOB_URL", path + 1, strlen(path + 1), e);
 }
 
@@ -353,7 +373,8 @@ bool azure_account_from_url(struct azure_account *out, const char *url, const ch
     }
     if (is_right && !*key)
         is_right = error_set(e, ERROR_INVALID,
-            "AZURE_STORAGE_KEY: is not set, and the account %s of BLOB_URL needs its key (in the portal under \"Access keys\")",
+            "AZURE_STORAGE_KEY: is not set, and the account %s of BLOB_URL needs its key (in the portal "
+            "under \"Access keys\")",
             a.name);
     if (is_right)
         is_right = set_key(&a, "AZURE_STORAGE_KEY", key, strlen(key), e);

@@ -14,10 +14,11 @@ struct pair {
     size_t value_length;
 };
 
-/* The headers that have a line of their own, in the order of the lines; Content-Length stands between them. */
+/* The headers that have a line of their own, in the order of the lines; Content-Length stands between them.
+ */
 static const char *const before_length[] = {"Content-Encoding", "Content-Language"};
-static const char *const behind_length[] = {"Content-MD5", "Content-Type", "Date", "If-Modified-Since", "If-Match",
-    "If-None-Match", "If-Unmodified-Since", "Range"};
+static const char *const behind_length[] = {"Content-MD5", "Content-Type", "Date", "If-Modified-Since",
+    "If-Match", "If-None-Match", "If-Unmodified-Since", "Range"};
 
 static bool is_space(char c)
 {
@@ -30,7 +31,8 @@ static bool split_header(const char *line, struct pair *out, struct error *e)
     const char *end = line + strlen(line);
 
     if (!colon || strpbrk(line, "\r\n"))
-        return error_set(e, ERROR_INVALID, "a header without a colon, or with a line break in it, cannot be signed");
+        return error_set(
+            e, ERROR_INVALID, "a header without a colon, or with a line break in it, cannot be signed");
     *out = (struct pair){.name = line, .name_length = (size_t)(colon - line), .value = colon + 1};
     while (is_space(*out->value))
         out->value++;
@@ -40,7 +42,8 @@ static bool split_header(const char *line, struct pair *out, struct error *e)
     return true;
 }
 
-static bool split_headers(const struct sign_request *request, struct pair out[SIGN_HEADERS_MAX], struct error *e)
+static bool split_headers(
+    const struct sign_request *request, struct pair out[SIGN_HEADERS_MAX], struct error *e)
 {
     if (request->header_count > SIGN_HEADERS_MAX)
         return error_set(e, ERROR_TOO_BIG, "more than %d headers cannot be signed", SIGN_HEADERS_MAX);
@@ -74,7 +77,8 @@ static void append_lower(struct buf *out, const char *text, size_t length)
         buf_append_char(out, (char)tolower((unsigned char)text[i]));
 }
 
-static void append_standard_header(struct buf *out, const char *name, const struct pair *headers, size_t count)
+static void append_standard_header(
+    struct buf *out, const char *name, const struct pair *headers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (compare_texts(headers[i].name, headers[i].name_length, name, strlen(name)) == 0)
@@ -139,7 +143,8 @@ static void append_decoded(struct buf *out, const char *text, size_t length)
     }
 }
 
-static bool split_query(const char *query, struct pair out[SIGN_PARAMETERS_MAX], size_t *count, struct error *e)
+static bool split_query(
+    const char *query, struct pair out[SIGN_PARAMETERS_MAX], size_t *count, struct error *e)
 {
     if (strchr(query, '+'))
         return error_set(e, ERROR_INVALID, "a query with '+' in it cannot be signed: send %%20 or %%2B");
@@ -148,7 +153,8 @@ static bool split_query(const char *query, struct pair out[SIGN_PARAMETERS_MAX],
         size_t name_length = strcspn(query, "=&");
 
         if (*count == SIGN_PARAMETERS_MAX)
-            return error_set(e, ERROR_TOO_BIG, "more than %d query parameters cannot be signed", SIGN_PARAMETERS_MAX);
+            return error_set(
+                e, ERROR_TOO_BIG, "more than %d query parameters cannot be signed", SIGN_PARAMETERS_MAX);
         if (length)
             out[(*count)++] = (struct pair){query, name_length, query + name_length + (name_length < length),
                 length - name_length - (name_length < length)};
@@ -178,7 +184,8 @@ static void append_resource(struct buf *out, const char *account, const struct s
     }
 }
 
-bool sign_append_string(const struct sign_request *request, const char *account, struct buf *out, struct error *e)
+bool sign_append_string(
+    const struct sign_request *request, const char *account, struct buf *out, struct error *e)
 {
     struct pair headers[SIGN_HEADERS_MAX];
     struct pair parameters[SIGN_PARAMETERS_MAX];
@@ -208,8 +215,8 @@ bool sign_append_authorization(
 
     if (!sign_append_string(request, account->name, &string, e))
         return false;
-    if (!HMAC(EVP_sha256(), account->key, (int)account->key_length, (unsigned char *)string.data, string.length, mac,
-            &mac_length))
+    if (!HMAC(EVP_sha256(), account->key, (int)account->key_length, (unsigned char *)string.data,
+            string.length, mac, &mac_length))
         return error_set(e, ERROR_INTERNAL, "OpenSSL has no HMAC-SHA256");
     EVP_EncodeBlock(signature, mac, (int)mac_length);
     if (!buf_printf(out, "Authorization: SharedKey %s:%s", account->name, (char *)signature))

@@ -35,7 +35,7 @@ char *buf_reserve(struct buf *b, size_t length)
         size = b->size < 64 ? 64 : b->size * 2;
         if (size < b->length + length + 1)
             size = b->length + length + 1;
-        if (size > b->ceiling + 1)
+        if (size - 1 > b->ceiling)
             size = b->ceiling + 1;
         b->data = mem_realloc(b->size ? b->data : NULL, size);
         b->data[b->length] = '\0';

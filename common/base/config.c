@@ -52,9 +52,10 @@ static bool parse_int(struct config *config, const struct row *row, const char *
 
     errno = 0;
     number = strtoll(value, &end, 10);
-    if (end == value || *end || errno || number < row->min || number > row->max) {
-        buf_printf(mistakes, "%s: \"%.64s\" is not a whole number from %" PRId64 " to %" PRId64 " (%s)\n", row->name,
-            value, row->min, row->max, row->unit);
+    if (!strchr("-0123456789", value[0]) || end == value || *end || errno || number < row->min ||
+        number > row->max) {
+        buf_printf(mistakes, "%s: \"%.64s\" is not a whole number from %" PRId64 " to %" PRId64 " (%s)\n",
+            row->name, value, row->min, row->max, row->unit);
         return false;
     }
     *int_field(config, row) = number;
@@ -73,7 +74,8 @@ static void choice_at(const struct row *row, int n, char out[CHOICE_SIZE])
     snprintf(out, CHOICE_SIZE, "%.*s", (int)length, at ? at : "");
 }
 
-static bool parse_choice(struct config *config, const struct row *row, const char *value, struct buf *mistakes)
+static bool parse_choice(
+    struct config *config, const struct row *row, const char *value, struct buf *mistakes)
 {
     char choice[CHOICE_SIZE];
 
@@ -95,8 +97,8 @@ static bool parse_text(struct config *config, const struct row *row, const char 
         return false;
     }
     if ((int64_t)length < row->min || (int64_t)length > row->max) {
-        buf_printf(mistakes, "%s: has %zu bytes where %" PRId64 " to %" PRId64 " are allowed\n", row->name, length,
-            row->min, row->max);
+        buf_printf(mistakes, "%s: has %zu bytes where %" PRId64 " to %" PRId64 " are allowed\n", row->name,
+            length, row->min, row->max);
         return false;
     }
     for (size_t i = 0; i < length; i++)
@@ -115,7 +117,8 @@ static void wipe_and_free(char *secret)
     free(secret);
 }
 
-/* Returns what the file holds without its last newline (released by wipe_and_free), or NULL with a mistake noted. */
+/* Returns what the file holds without its last newline (released by wipe_and_free), or NULL with a mistake
+ * noted. */
 static char *read_secret_file(const char *name, const char *path, struct buf *mistakes)
 {
     FILE *file = fopen(path, "re");
@@ -249,8 +252,10 @@ void config_help(enum config_for program, struct buf *out)
             continue;
         buf_printf(out, "  %s (", rows[i].name);
         describe_bounds(&rows[i], out);
-        buf_printf(out, "%s%s)\n      %s%s\n", *rows[i].preset ? "; default " : "", rows[i].preset, rows[i].help,
-            rows[i].kind == KIND_SECRET ? ". A secret: put _FILE behind the name to read it from a file" : "");
+        buf_printf(out, "%s%s)\n      %s%s\n", *rows[i].preset ? "; default " : "", rows[i].preset,
+            rows[i].help,
+            rows[i].kind == KIND_SECRET ? ". A secret: put _FILE behind the name to read it from a file"
+                                        : "");
     }
 }
 
@@ -267,18 +272,20 @@ void config_markdown(struct buf *out)
 {
     static const char *const programs[] = {"", "api", "worker", "both"};
 
-    buf_append_text(out, "# Configuration\n\n"
-                         "<!-- Made by `make docs` from common/base/config.def: do not edit. -->\n\n"
-                         "Both programs are configured by environment variables. A wrong value stops the start, and every "
-                         "mistake is listed. `--check-config` only checks, `--print-config` shows what is in force (secrets "
-                         "masked), `--help` prints this table. For a secret, `NAME_FILE` names a file that holds it.\n\n"
-                         "| name | used by | default | bounds | what it does |\n|---|---|---|---|---|\n");
+    buf_append_text(out,
+        "# Configuration\n\n"
+        "<!-- Made by `make docs` from common/base/config.def: do not edit. -->\n\n"
+        "Both programs are configured by environment variables. A wrong value stops the start, and every "
+        "mistake is listed. `--check-config` only checks, `--print-config` shows what is in force (secrets "
+        "masked), `--help` prints this table. For a secret, `NAME_FILE` names a file that holds it.\n\n"
+        "| name | used by | default | bounds | what it does |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         AUTO_BUF struct buf bounds = BUF(1024);
 
         describe_bounds(&rows[i], &bounds);
-        buf_printf(out, "| `%s`%s | %s | %s%s%s | ", rows[i].name, rows[i].kind == KIND_SECRET ? " (secret)" : "",
-            programs[rows[i].program], *rows[i].preset ? "`" : "", rows[i].preset, *rows[i].preset ? "`" : "");
+        buf_printf(out, "| `%s`%s | %s | %s%s%s | ", rows[i].name,
+            rows[i].kind == KIND_SECRET ? " (secret)" : "", programs[rows[i].program],
+            *rows[i].preset ? "`" : "", rows[i].preset, *rows[i].preset ? "`" : "");
         append_table_text(out, bounds.data);
         buf_append_text(out, " | ");
         append_table_text(out, rows[i].help);

@@ -13,14 +13,35 @@ static const struct row {
 #undef ERROR
 };
 
+/* Drops a UTF-8 sequence that the end of the text cut through. */
+static void drop_cut_sequence(char *text, size_t length)
+{
+    size_t start = length;
+    size_t wanted;
+    unsigned char lead;
+
+    while (start && length - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (!start)
+        return;
+    lead = (unsigned char)text[--start];
+    wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (wanted > length - start)
+        text[start] = '\0';
+}
+
 bool error_set(struct error *e, enum error_code code, const char *format, ...)
 {
+    struct error made = {.code = code}; /* apart, because e's old text may be among the arguments */
     va_list args;
+    int length;
 
-    e->code = code;
     va_start(args, format);
-    vsnprintf(e->text, sizeof(e->text), format, args);
+    length = vsnprintf(made.text, sizeof(made.text), format, args);
     va_end(args);
+    if (length >= (int)sizeof(made.text))
+        drop_cut_sequence(made.text, sizeof(made.text) - 1);
+    *e = made;
     return false;
 }
 

@@ -1,8 +1,10 @@
 /*
- * error: the one error type. A code from error.def, and a text that says what was wrong, where, and what would be right.
+ * error: the one error type. A code from error.def, and a text that says what was wrong, where, and what
+ * would be right.
  *
- * Fallible functions return bool (true = done) and take `struct error *` last; on failure their outputs are untouched.
- * Nothing below main and the callbacks logs an error: it is returned, and the layer that ends the request or job logs it once.
+ * Fallible functions return bool (true = done) and take `struct error *` last; on failure their outputs are
+ * untouched. Nothing below main and the callbacks logs an error: it is returned, and the layer that ends the
+ * request or job logs it once.
  */
 #ifndef JOBGATE_ERROR_H
 #define JOBGATE_ERROR_H
@@ -21,7 +23,8 @@ struct error {
     char text[256]; /* cut, never overflown; always valid UTF-8 when its inputs are */
 };
 
-/* Fills e and returns false, so that the failing line is `return error_set(e, ERROR_X, "…", …)`. */
+/* Fills e and returns false, so that the failing line is `return error_set(e, ERROR_X, "…", …)`. e->text may
+ * be among the arguments: error_set(e, e->code, "while reading: %s", e->text). */
 bool error_set(struct error *e, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The stable machine-readable name of a code, lower case: "not_found". Static storage. */

@@ -1,7 +1,8 @@
 #include "common/base/json.h"
 
-/* What one look over the text before jansson sees it finds out: how deep it goes, and where a member's value stands.
- * It takes any bytes; where the text is not JSON its findings mean nothing, and jansson says so afterwards. */
+/* What one look over the text before jansson sees it finds out: how deep it goes, and where a member's value
+ * stands. It takes any bytes; where the text is not JSON its findings mean nothing, and jansson says so
+ * afterwards. */
 struct scan {
     const char *text;
     size_t length;
@@ -9,8 +10,8 @@ struct scan {
     int depth;
     const char *wanted; /* a top-level member's name, or NULL */
     size_t wanted_length;
-    bool is_value;       /* at depth 1: behind the colon */
-    bool is_wanted;      /* the last name at depth 1 was the wanted one */
+    bool is_value;  /* at depth 1: behind the colon */
+    bool is_wanted; /* the last name at depth 1 was the wanted one */
     struct json_span found;
 };
 
@@ -104,12 +105,27 @@ static bool scan_step(struct scan *s)
 
 static bool scan(struct scan *s, struct error *e)
 {
+    const char *nul = memchr(s->text, '\0', s->length);
+
+    if (nul) {
+        set_position_error(e, s->text, (size_t)(nul - s->text), "a NUL byte");
+        return false;
+    }
     while (s->at < s->length)
         if (!scan_step(s)) {
             set_position_error(e, s->text, s->at - 1, "nested more than 64 deep");
             return false;
         }
     return true;
+}
+
+/* jansson counts up to the last character that it took; where the text ends too soon or a byte is not UTF-8,
+ * what is wrong stands behind it. */
+static int column_of(const json_error_t *why)
+{
+    enum json_error_code code = json_error_code(why);
+
+    return why->column + (code == json_error_premature_end_of_input || code == json_error_invalid_utf8);
 }
 
 json_t *json_parse_keeping(
@@ -124,7 +140,7 @@ json_t *json_parse_keeping(
         return NULL;
     value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (!value) {
-        error_set(e, ERROR_BAD_JSON, "line %d, column %d: %s", why.line, why.column, why.text);
+        error_set(e, ERROR_BAD_JSON, "line %d, column %d: %s", why.line, column_of(&why), why.text);
         return NULL;
     }
     if (!name)

@@ -5,9 +5,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, GATHER_BYTES = 32768 };
+enum { LINE_MAX_BYTES = 16384, GATHER_BYTES = 32768, MESSAGE_SIZE = 1024, ID_MAX_BYTES = 256 };
+
+/* The longest line: every byte as \u00xx. */
+static_assert((MESSAGE_SIZE + 3 * ID_MAX_BYTES) * 6 + 512 < LINE_MAX_BYTES, "a line is never cut");
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -52,8 +56,12 @@ void log_set_flush_hook(void (*hook)(void *arg), void *arg)
     gathered.flush_arg = arg;
 }
 
-/* A pipe whose reader is slow may be non-blocking: it is waited for, a second at the most, then the lines are lost. */
-static void write_all(const char *data, size_t length)
+/* A full pipe takes a long write in pieces, and between them those of another thread: one at a time. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+
+/* A pipe whose reader is slow may be non-blocking: it is waited for, a second at the most, then the lines are
+ * lost. */
+static void write_alone(const char *data, size_t length)
 {
     while (length) {
         ssize_t n = write(output.fd, data, length);
@@ -70,6 +78,13 @@ static void write_all(const char *data, size_t length)
             return;
         }
     }
+}
+
+static void write_all(const char *data, size_t length)
+{
+    pthread_mutex_lock(&writing);
+    write_alone(data, length);
+    pthread_mutex_unlock(&writing);
 }
 
 void log_flush(void)
@@ -108,52 +123,98 @@ static void gather(enum log_level level, const struct buf *line)
         gathered.flush_hook(gathered.flush_arg);
 }
 
-static void format_json(struct buf *line, enum log_level level, const char *time, const struct log_context *context,
-    const char *message)
+/* An id may come from a caller: of a long one the head is enough. */
+static void write_id(struct buf *line, const char *name, const char *id)
 {
+    if (!id)
+        return;
+    buf_append_text(line, ",\"");
+    buf_append_text(line, name);
+    buf_append_text(line, "\":");
+    json_write_string(line, id, strnlen(id, ID_MAX_BYTES));
+}
+
+/* What stands in one line. */
+struct entry {
+    enum log_level level;
+    const struct log_context *context;
+    const char *message;
+    const struct log_field *fields;
+    size_t field_count;
+};
+
+static void format_json(struct buf *line, const char *time, const struct entry *entry)
+{
+    const struct log_context *context = entry->context;
+
     buf_append_text(line, "{\"time\":\"");
     buf_append_text(line, time);
     buf_append_text(line, "\",\"level\":\"");
-    buf_append_text(line, level_names[level]);
+    buf_append_text(line, level_names[entry->level]);
     buf_append_text(line, "\",\"service\":\"");
     buf_append_text(line, output.service);
     buf_append_char(line, '"');
-    if (context->component)
-        json_write_member(line, "component", context->component);
-    if (context->job_id)
-        json_write_member(line, "job_id", context->job_id);
+    write_id(line, "component", context->component);
+    write_id(line, "job_id", context->job_id);
     if (context->attempt) {
         buf_append_text(line, ",\"attempt\":");
         buf_append_int(line, context->attempt);
     }
-    if (context->request_id)
-        json_write_member(line, "request_id", context->request_id);
-    json_write_member(line, "message", message);
+    write_id(line, "request_id", context->request_id);
+    json_write_member(line, "message", entry->message);
+    for (size_t i = 0; i < entry->field_count; i++)
+        json_write_member(line, entry->fields[i].name, entry->fields[i].value);
     buf_append_char(line, '}');
 }
 
-static void format_text(struct buf *line, enum log_level level, const char *time, const struct log_context *context,
-    const char *message)
+static void append_printable(struct buf *line, const char *text)
 {
-    buf_printf(line, "%s %-5s %s", time, level_names[level], output.service);
+    for (; *text; text++)
+        buf_append_char(line, (unsigned char)*text < ' ' ? ' ' : *text);
+}
+
+static void format_text(struct buf *line, const char *time, const struct entry *entry)
+{
+    const struct log_context *context = entry->context;
+
+    buf_printf(line, "%s %-5s %s", time, level_names[entry->level], output.service);
     if (context->component)
-        buf_printf(line, " %s", context->component);
+        buf_printf(line, " %.256s", context->component);
     if (context->job_id)
-        buf_printf(line, " job=%s", context->job_id);
+        buf_printf(line, " job=%.256s", context->job_id);
     if (context->attempt)
         buf_printf(line, " attempt=%d", context->attempt);
     if (context->request_id)
-        buf_printf(line, " request=%s", context->request_id);
+        buf_printf(line, " request=%.256s", context->request_id);
     buf_append_text(line, ": ");
-    for (const char *c = message; *c; c++)
-        buf_append_char(line, (unsigned char)*c < ' ' ? ' ' : *c);
+    append_printable(line, entry->message);
+    for (size_t i = 0; i < entry->field_count; i++) {
+        buf_printf(line, " %s=", entry->fields[i].name);
+        append_printable(line, entry->fields[i].value);
+    }
+}
+
+static void write_entry(const struct entry *entry)
+{
+    AUTO_BUF struct buf line = BUF(LINE_MAX_BYTES * 4);
+    char time[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(clock_unix_ms(), time);
+    (output.as_json ? format_json : format_text)(&line, time, entry);
+    buf_append_char(&line, '\n');
+    gather(entry->level, &line);
+}
+
+void log_event(enum log_level level, const struct log_context *context, const char *message,
+    const struct log_field *fields, size_t count)
+{
+    if (log_is_enabled(level))
+        write_entry(&(struct entry){level, context, message, fields, count});
 }
 
 void log_write(enum log_level level, const struct log_context *context, const char *format, ...)
 {
     char message[1024];
-    char time[CLOCK_RFC3339_SIZE];
-    AUTO_BUF struct buf line = BUF(LINE_MAX_BYTES * 4);
     va_list args;
 
     if (!log_is_enabled(level))
@@ -161,8 +222,5 @@ void log_write(enum log_level level, const struct log_context *context, const ch
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    clock_format_rfc3339(clock_unix_ms(), time);
-    (output.as_json ? format_json : format_text)(&line, level, time, context, message);
-    buf_append_char(&line, '\n');
-    gather(level, &line);
+    write_entry(&(struct entry){level, context, message, NULL, 0});
 }

@@ -22,6 +22,16 @@ struct log_context {
 
 void log_write(enum log_level level, const struct log_context *context, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* A member of a line of its own, for what programs read. */
+struct log_field {
+    const char *name;
+    const char *value;
+};
+
+/* A line with fields: in JSON members of the line, else name=value behind the message. */
+void log_event(enum log_level level, const struct log_context *context, const char *message,
+    const struct log_field *fields, size_t count);
+
 #define log_debug(context, ...)                                                                              \
     do {                                                                                                     \
         if (log_is_enabled(LOG_DEBUG))                                                                       \

@@ -4,7 +4,8 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
-/* Easy handles kept for the next call: a new one costs several times what the setting of one call's options does. */
+/* Easy handles kept for the next call: a new one costs several times what the setting of one call's options
+ * does. */
 enum { SPARE_CALLS_MAX = 64 };
 
 /* What is to be done with a call outside of curl's callbacks, in which most of curl may not be used. */
@@ -186,8 +187,8 @@ static void release_call(struct http_call *call)
     c->spare_count++;
 }
 
-/* Appends a header as curl wants it: one without a value is spelled "Name;" there, because its "Name:" means "do not send
- * your own". */
+/* Appends a header as curl wants it: one without a value is spelled "Name;" there, because its "Name:" means
+ * "do not send your own". */
 static void append_header(struct buf *text, const char *header)
 {
     size_t length = strlen(header);
@@ -226,11 +227,12 @@ static void set_headers(struct http_call *call, const struct http_request *reque
 
 static bool sends_length(const struct http_request *request)
 {
-    return request->body_length || strcmp(request->method, "PUT") == 0 || strcmp(request->method, "POST") == 0;
+    return request->body_length || strcmp(request->method, "PUT") == 0 ||
+           strcmp(request->method, "POST") == 0;
 }
 
-/* CURLOPT_POSTFIELDS for every method with a body: curl then sends a small body in one write with the head, and needs no
- * help to send it again. */
+/* CURLOPT_POSTFIELDS for every method with a body: curl then sends a small body in one write with the head,
+ * and needs no help to send it again. */
 static void set_method(CURL *easy, const struct http_request *request)
 {
     bool is_head = strcmp(request->method, "HEAD") == 0;
@@ -443,8 +445,8 @@ static int set_curl_timer(CURLM *UNUSED(multi), long delay_ms, void *arg)
     return 0;
 }
 
-/* A proxy of the environment is for what lies outside: not for this host, nor for Azure's metadata address, which must
- * never be asked through one. */
+/* A proxy of the environment is for what lies outside: not for this host, nor for Azure's metadata address,
+ * which must never be asked through one. */
 static char *make_no_proxy(void)
 {
     const char *more = getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY");

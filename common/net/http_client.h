@@ -1,11 +1,12 @@
 /*
- * http_client: HTTP requests through libcurl's multi interface on the loop: kept-alive connections, no thread, no wait.
+ * http_client: HTTP requests through libcurl's multi interface on the loop: kept-alive connections, no
+ * thread, no wait.
  *
- * Each call ends exactly once through on_done, never from inside http_send or http_cancel. The client follows no redirect
- * and retries nothing: what may be retried is known only by who asks. One exception is curl's own: a request on a kept-alive
- * connection that turns out to be closed, before a byte of an answer, is sent again on a new one.
- * A proxy of the environment (http_proxy, https_proxy) is used, but never for this host. The program must ignore SIGPIPE.
- * Source of the wiring: curl's documentation of curl_multi_socket_action.
+ * Each call ends exactly once through on_done, never from inside http_send or http_cancel. The client follows
+ * no redirect and retries nothing: what may be retried is known only by who asks. One exception is curl's
+ * own: a request on a kept-alive connection that turns out to be closed, before a byte of an answer, is sent
+ * again on a new one. A proxy of the environment (http_proxy, https_proxy) is used, but never for this host.
+ * The program must ignore SIGPIPE. Source of the wiring: curl's documentation of curl_multi_socket_action.
  */
 #ifndef JOBGATE_HTTP_CLIENT_H
 #define JOBGATE_HTTP_CLIENT_H
@@ -20,13 +21,13 @@ struct http_call;
 
 enum { HTTP_HEADERS_MAX = 32 };
 
-/* What is asked. Everything is borrowed and must live until on_done, except the struct itself and `headers`, which are
- * read by http_send alone. */
+/* What is asked. Everything is borrowed and must live until on_done, except the struct itself and `headers`,
+ * which are read by http_send alone. */
 struct http_request {
     const char *method; /* "GET", "PUT", … */
     const char *url;
-    const char *const *headers; /* "Name: value" each, as they go out; nothing else is added but Host, Accept and
-                                   Content-Length (no Content-Type, no Expect) */
+    const char *const *headers; /* "Name: value" each, as they go out; nothing else is added but Host, Accept
+                                   and Content-Length (no Content-Type, no Expect) */
     size_t header_count;
     const void *body; /* NULL with a body_length of 0 sends none; PUT and POST then say Content-Length: 0 */
     size_t body_length;
@@ -38,29 +39,30 @@ struct http_request {
 
 /* What came back. Valid inside the callbacks only. */
 struct http_response {
-    int status; /* 0 when no status line came */
-    struct buf body; /* gathered when there is no on_data */
+    int status;                   /* 0 when no status line came */
+    struct buf body;              /* gathered when there is no on_data */
     const struct http_call *call; /* for http_response_header */
 };
 
 struct http_events {
     /* Optional. The status and all headers are there (for the final response, not for 1xx). */
     void (*on_head)(void *arg, const struct http_response *response);
-    /* Optional: the body in pieces, instead of gathering it. Returning false pauses the call; the same piece comes again
-     * after http_resume. */
+    /* Optional: the body in pieces, instead of gathering it. Returning false pauses the call; the same piece
+     * comes again after http_resume. */
     bool (*on_data)(void *arg, const void *data, size_t length);
-    /* The end. e is NULL when a whole response came (whatever its status), else says why none did: TIMEOUT, TOO_BIG,
-     * STORE_AWAY for every transport error (could not connect, reset, cut short), STOPPED after http_cancel, INVALID when
-     * the URL is none. The text never holds the URL. */
+    /* The end. e is NULL when a whole response came (whatever its status), else says why none did: TIMEOUT,
+     * TOO_BIG, STORE_AWAY for every transport error (could not connect, reset, cut short), STOPPED after
+     * http_cancel, INVALID when the URL is none. The text never holds the URL. */
     void (*on_done)(void *arg, const struct http_response *response, const struct error *e);
 };
 
-/* connections: how many may be kept open to one host; calls beyond it wait their turn. max_idle_s: a connection that was
- * idle for longer is not used again (a server that closes idle connections would answer with a reset).
- * curl_global_init must have been called. */
+/* connections: how many may be kept open to one host; calls beyond it wait their turn. max_idle_s: a
+ * connection that was idle for longer is not used again (a server that closes idle connections would answer
+ * with a reset). curl_global_init must have been called. */
 struct http_client *http_client_new(struct loop *loop, int connections, int max_idle_s);
 
-/* Cancels what is under way without calling its on_done. Not from inside a callback of a call. Takes NULL; returns NULL. */
+/* Cancels what is under way without calling its on_done. Not from inside a callback of a call. Takes NULL;
+ * returns NULL. */
 struct http_client *http_client_free(struct http_client *c);
 
 /* Starts a call. Borrows as http_request says. The call lives until its on_done returned. */
@@ -70,8 +72,8 @@ struct http_call *http_send(
 /* Goes on with a call that on_data paused. Not from inside on_data. */
 void http_resume(struct http_call *call);
 
-/* Ends a call: on_done comes with STOPPED, after this returned. What the call borrowed is let go at once, or, from inside
- * an on_head or on_data, when on_done comes. */
+/* Ends a call: on_done comes with STOPPED, after this returned. What the call borrowed is let go at once, or,
+ * from inside an on_head or on_data, when on_done comes. */
 void http_cancel(struct http_call *call);
 
 /* A header of the final response by its name (any case), NULL when absent. Valid until on_done returned. */

@@ -106,8 +106,13 @@ struct loop *loop_new(void)
     l->wake = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST, on_wake, l);
     if (!l->flush || !l->wake || event_add(l->wake, NULL) < 0)
         return loop_free(l);
-    log_set_flush_hook(ask_for_flush, l);
+    loop_adopt(l);
     return l;
+}
+
+void loop_adopt(struct loop *l)
+{
+    log_set_flush_hook(ask_for_flush, l);
 }
 
 struct loop *loop_free(struct loop *l)

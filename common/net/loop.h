@@ -22,6 +22,9 @@ struct loop *loop_free(struct loop *l); /* takes NULL; returns NULL */
 /* For the libraries that attach to it: evhttp, hiredis, curl. Borrowed. */
 struct event_base *loop_base(struct loop *l);
 
+/* For a loop that another thread made: from now on it belongs to this thread, and so do its log lines. */
+void loop_adopt(struct loop *l);
+
 /* Runs until loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

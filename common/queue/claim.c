@@ -20,8 +20,7 @@ static void read_ids(const redisReply *reply, struct job_id *ids, size_t *count,
 static void answer_took(void *arg, const redisReply *reply, const struct error *e, bool newest_first)
 {
     struct pending p = *(struct pending *)arg;
-    struct job_id one[1];
-    struct job_id *ids = one;
+    struct job_id *ids;
     size_t count = 0;
 
     free(arg);
@@ -29,12 +28,10 @@ static void answer_took(void *arg, const redisReply *reply, const struct error *
         p.done.took(p.arg, NULL, 0, e);
         return;
     }
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 1)
-        ids = mem_array(reply->elements, sizeof(*ids));
+    ids = mem_array(reply->elements + 1, sizeof(*ids));
     read_ids(reply, ids, &count, newest_first);
     p.done.took(p.arg, ids, count, NULL);
-    if (ids != one)
-        free(ids);
+    free(ids);
 }
 
 static void on_took(void *arg, const redisReply *reply, const struct error *e)

@@ -231,6 +231,11 @@ bool record_decode(const struct job_id *id, const char *text, size_t length, str
     return false;
 }
 
+int record_attempt(const char *text, size_t length)
+{
+    return length < HEAD_LENGTH ? 0 : (unsigned char)text[2] << 8 | (unsigned char)text[3];
+}
+
 void job_spec_release(struct job_spec *spec)
 {
     json_decref(spec->metadata);

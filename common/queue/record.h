@@ -98,6 +98,9 @@ bool record_encode_new(const struct job_spec *spec, const void *payload, size_t 
 bool record_decode(const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
     MUST_CHECK;
 
+/* The attempt's number in a record of any state, as far as it can be read; else 0. */
+int record_attempt(const char *text, size_t length);
+
 void job_release(struct job *job);
 void job_spec_release(struct job_spec *spec);
 

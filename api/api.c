@@ -1,0 +1,75 @@
+#include "api/api.h"
+#include "api/routes.h"
+#include "common/base/mem.h"
+#include "common/queue/scripts.h"
+
+static void on_redis_ready(void *arg)
+{
+    struct api *a = arg;
+
+    __atomic_store_n(&a->redis_is_ready, 1, __ATOMIC_RELAXED);
+    metrics_set(a->metrics, METRIC_REDIS_UP, 1);
+    metrics_add(a->metrics, METRIC_REDIS_CONNECTS, 1);
+}
+
+static void on_redis_lost(void *arg)
+{
+    struct api *a = arg;
+
+    __atomic_store_n(&a->redis_is_ready, 0, __ATOMIC_RELAXED);
+    metrics_set(a->metrics, METRIC_REDIS_UP, 0);
+}
+
+static bool connect_redis(struct api *a, struct error *e)
+{
+    struct redis_url url;
+    struct redis_options options = {
+        .url = &url,
+        .component = "api",
+        .timeout_ms = a->config->redis_timeout_ms,
+        .scripts = queue_scripts(),
+        .script_count = SCRIPT_COUNT,
+        .on_ready = on_redis_ready,
+        .on_lost = on_redis_lost,
+        .arg = a,
+    };
+
+    if (!redis_url_parse(a->config->redis_url, &url, e))
+        return false;
+    a->redis = redis_new(a->loop, &options);
+    a->queue = queue_new(a->redis);
+    redis_url_wipe(&url);
+    return true;
+}
+
+struct api *api_new(struct loop *l, const struct config *config, const struct listen_address *address,
+    char bound[LISTEN_TEXT_SIZE], struct error *e)
+{
+    struct api *a = mem_zalloc(sizeof(*a));
+
+    a->config = config;
+    a->loop = l;
+    a->metrics = metrics_new();
+    metrics_set(a->metrics, METRIC_REDIS_UP, 0);
+    metrics_set(a->metrics, METRIC_JOBS_SUBMITTED, 0);
+    a->store = blob_store_open(l, config, e);
+    if (!a->store || !connect_redis(a, e))
+        return api_free(a);
+    a->server = server_new(a, routes(), address, bound, e);
+    return a->server ? a : api_free(a);
+}
+
+struct api *api_free(struct api *a)
+{
+    if (!a)
+        return NULL;
+    if (a->server)
+        server_close(a->server);
+    a->redis = redis_free(a->redis); /* answers what waits for it */
+    a->server = server_free(a->server);
+    a->queue = queue_free(a->queue);
+    a->store = blob_store_free(a->store);
+    a->metrics = metrics_free(a->metrics);
+    free(a);
+    return NULL;
+}

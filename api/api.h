@@ -1,0 +1,37 @@
+/*
+ * api: one loop's worth of the api: its Redis connection, its blob store client, its HTTP server. Several may run in one
+ * process, a thread each; they share the configuration, which nobody changes, and the port.
+ */
+#ifndef JOBGATE_API_H
+#define JOBGATE_API_H
+
+#include "api/server.h"
+#include "common/base/config.h"
+#include "common/base/id.h"
+#include "common/blob/blob.h"
+#include "common/net/listen.h"
+#include "common/net/loop.h"
+#include "common/net/metrics.h"
+#include "common/queue/queue.h"
+#include "common/redis/redis.h"
+
+struct api {
+    const struct config *config; /* borrowed */
+    struct loop *loop;           /* borrowed */
+    struct metrics *metrics;
+    struct redis *redis;
+    struct queue *queue;
+    struct blob_store *store;
+    struct server *server;
+    struct id_generator ids;
+    int redis_is_ready; /* atomic: other threads read it */
+};
+
+/* Starts on l, listening on *address; *bound is where. Returns an api that api_free releases. Fails: INVALID. */
+struct api *api_new(struct loop *l, const struct config *config, const struct listen_address *address,
+    char bound[LISTEN_TEXT_SIZE], struct error *e) MUST_CHECK;
+
+/* What is not answered yet gets 503. Takes NULL; returns NULL. */
+struct api *api_free(struct api *a);
+
+#endif

@@ -1,0 +1,165 @@
+#include "api/api.h"
+#include "api/resource.h"
+#include "api/routes.h"
+#include "api/submission.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+enum { RESOURCE_MAX = 65536, LOCATION_SIZE = JOB_ID_SIZE + 16 };
+
+/* A submission that Redis has not answered yet. */
+struct creation {
+    struct exchange *exchange;
+    struct job job; /* as it will be when it is accepted */
+};
+
+static void log_failure(const struct exchange *x, const char *what, const struct error *e)
+{
+    struct log_context context = {.component = "jobs", .job_id = *x->parameter ? x->parameter : NULL};
+
+    if (e->code == ERROR_INTERNAL || e->code == ERROR_BAD_RECORD)
+        log_error(&context, "%s failed: %s", what, e->text);
+    else
+        log_debug(&context, "%s refused: %s", what, e->text);
+}
+
+static void reply_with_job(struct exchange *x, int status, const struct job *job)
+{
+    AUTO_BUF struct buf body = BUF(RESOURCE_MAX);
+
+    resource_write_job(&body, job, x->api->store);
+    exchange_reply(x, status, "application/json", body.data, body.length);
+}
+
+/* ---- POST /v1/jobs ---- */
+
+static void on_submitted(void *arg, const struct error *e)
+{
+    struct creation *c = arg;
+    struct exchange *x = c->exchange;
+    char location[LOCATION_SIZE];
+
+    if (e) {
+        log_failure(x, "a submission", e);
+        exchange_problem(x, e, NULL);
+    } else {
+        snprintf(location, sizeof(location), "/v1/jobs/%s", c->job.id.text);
+        exchange_add_header(x, "Location", location);
+        exchange_add_header(x, "Operation-Location", location);
+        exchange_add_header(x, "Retry-After", "1");
+        metrics_add(x->api->metrics, METRIC_JOBS_SUBMITTED, 1);
+        reply_with_job(x, 202, &c->job);
+    }
+    job_release(&c->job);
+    free(c);
+}
+
+/* Whether a Content-Type is the JSON of a job: application/json with or without parameters. */
+static bool is_json(const char *content_type)
+{
+    size_t length = strlen(CONTENT_TYPE_JSON);
+
+    if (!content_type || evutil_ascii_strncasecmp(content_type, CONTENT_TYPE_JSON, length) != 0)
+        return false;
+    return content_type[length] == '\0' || content_type[length] == ';' || content_type[length] == ' ';
+}
+
+static bool check_encoding(struct exchange *x, struct error *e)
+{
+    const char *encoding = exchange_header(x, "Content-Encoding");
+
+    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
+        return true;
+    exchange_add_header(x, "Accept-Encoding", "identity");
+    return error_set(e, ERROR_BAD_ENCODING, "Content-Encoding %.64s is not served: send the body as it is (identity)",
+        encoding);
+}
+
+static bool read_submission(struct exchange *x, struct submission *s, struct complaints *c, struct error *e)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(x->request);
+    const char *query = evhttp_uri_get_query(uri);
+    const char *content_type = exchange_header(x, "Content-Type");
+    struct evkeyvalq pairs = {0};
+    size_t length;
+    const char *body = exchange_body(x, &length);
+    bool is_read;
+
+    if (!check_encoding(x, e))
+        return false;
+    if (!query && is_json(content_type))
+        return submission_from_json(body, length, s, c, e);
+    if (evhttp_parse_query_str(query ? query : "", &pairs) < 0)
+        return error_set(e, ERROR_BAD_REQUEST, "the query is malformed: ?type=wordcount&queue=default is right");
+    if (is_json(content_type) && !evhttp_find_header(&pairs, "type"))
+        is_read = submission_from_json(body, length, s, c, e);
+    else
+        is_read = submission_from_raw(&pairs, content_type, body, length, s, c, e);
+    evhttp_clear_headers(&pairs);
+    return is_read;
+}
+
+static bool submit(struct exchange *x, const struct submission *s, struct error *e)
+{
+    struct creation *c = mem_zalloc(sizeof(*c));
+    struct shard shard = {.number = 0};
+
+    memcpy(shard.queue, s->queue, sizeof(shard.queue));
+    c->exchange = x;
+    c->job.state = JOB_QUEUED;
+    id_generate(&x->api->ids, &shard, &c->job.id);
+    if (!queue_submit(x->api->queue, &c->job.id, &s->spec, s->payload, s->payload_length, on_submitted, c, e)) {
+        free(c);
+        return false;
+    }
+    c->job.spec = s->spec;
+    json_incref(c->job.spec.metadata);
+    return true;
+}
+
+void jobs_create(struct exchange *x)
+{
+    struct complaints complaints;
+    struct submission s;
+    struct error e;
+    bool is_read;
+    bool is_sent = false;
+
+    complaints_init(&complaints);
+    is_read = read_submission(x, &s, &complaints, &e);
+    if (is_read) {
+        is_sent = submit(x, &s, &e);
+        submission_release(&s);
+    }
+    if (!is_sent) {
+        log_failure(x, "a submission", &e);
+        exchange_problem(x, &e, complaints.text.data);
+    }
+    complaints_release(&complaints);
+}
+
+/* ---- GET /v1/jobs/{id} ---- */
+
+static void on_got(void *arg, const struct job *job, const struct error *e)
+{
+    struct exchange *x = arg;
+
+    if (!e) {
+        exchange_add_header(x, "Cache-Control", "no-store");
+        if (!job_state_is_final(job->state))
+            exchange_add_header(x, "Retry-After", "1");
+        reply_with_job(x, 200, job);
+        return;
+    }
+    log_failure(x, "reading a job", e);
+    exchange_problem(x, e, NULL);
+}
+
+void jobs_show(struct exchange *x)
+{
+    struct job_id id;
+    struct error e;
+
+    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, on_got, x, &e))
+        exchange_problem(x, &e, NULL);
+}

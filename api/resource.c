@@ -1,0 +1,83 @@
+#include "api/resource.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+
+enum { URL_SIZE = 4096 };
+
+static void write_time(struct buf *out, const char *name, int64_t unix_ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    if (!unix_ms)
+        return;
+    clock_format_rfc3339(unix_ms, text);
+    json_write_member(out, name, text);
+}
+
+static void write_result(struct buf *out, const struct job *job, const struct blob_store *store)
+{
+    char name[BLOB_NAME_SIZE];
+    char url[URL_SIZE];
+
+    buf_append_text(out, ",\"result\":{\"href\":\"/v1/jobs/");
+    buf_append_text(out, job->id.text);
+    buf_append_text(out, "/result\"");
+    if (!job->result.is_inline) {
+        blob_name("results", &job->id, name);
+        blob_url(store, name, url, sizeof(url));
+        json_write_member(out, "blob", url);
+    }
+    buf_append_text(out, ",\"size\":");
+    buf_append_int(out, job->result.size);
+    json_write_member(out, "content_type", job->result.content_type);
+    if (*job->result.md5)
+        json_write_member(out, "md5", job->result.md5);
+    buf_append_char(out, '}');
+}
+
+static void write_error(struct buf *out, const struct job *job)
+{
+    buf_append_text(out, ",\"error\":{\"code\":");
+    json_write_string(out, job->error_code, strlen(job->error_code));
+    json_write_member(out, "message", job->error_message);
+    buf_append_char(out, '}');
+}
+
+static void write_links(struct buf *out, const struct job *job)
+{
+    buf_append_text(out, ",\"links\":{\"self\":\"/v1/jobs/");
+    buf_append_text(out, job->id.text);
+    if (job->state == JOB_SUCCEEDED) {
+        buf_append_text(out, "\",\"result\":\"/v1/jobs/");
+        buf_append_text(out, job->id.text);
+        buf_append_text(out, "/result");
+    }
+    buf_append_text(out, "\"}");
+}
+
+void resource_write_job(struct buf *out, const struct job *job, const struct blob_store *store)
+{
+    buf_append_text(out, "{\"id\":\"");
+    buf_append_text(out, job->id.text);
+    buf_append_char(out, '"');
+    json_write_member(out, "type", job->spec.type);
+    json_write_member(out, "queue", job->id.shard.queue);
+    json_write_member(out, "state", job_state_text(job->state));
+    buf_append_text(out, ",\"attempt\":");
+    buf_append_int(out, job->attempt);
+    buf_append_text(out, ",\"max_attempts\":");
+    buf_append_int(out, job->spec.max_attempts);
+    write_time(out, "created_at", job->id.created_ms);
+    write_time(out, "started_at", job->started_ms);
+    write_time(out, "finished_at", job->finished_ms);
+    if (job->has_result)
+        write_result(out, job, store);
+    if (job->error_message)
+        write_error(out, job);
+    if (job->spec.metadata) {
+        buf_append_text(out, ",\"metadata\":");
+        json_write_value(out, job->spec.metadata);
+    }
+    write_links(out, job);
+    buf_append_text(out, "}\n");
+}

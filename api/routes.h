@@ -1,0 +1,17 @@
+/*
+ * routes: the one table of what the api serves.
+ */
+#ifndef JOBGATE_ROUTES_H
+#define JOBGATE_ROUTES_H
+
+#include "api/server.h"
+
+/* Ends with a pattern of NULL. */
+const struct route *routes(void);
+
+/* The handlers. */
+void jobs_create(struct exchange *x);
+void jobs_show(struct exchange *x);
+void results_show(struct exchange *x);
+
+#endif

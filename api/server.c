@@ -1,0 +1,327 @@
+#include "api/server.h"
+#include "api/api.h"
+#include "api/error_pages.h"
+#include "api/problem.h"
+#include "api/router.h"
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+
+#include <sys/socket.h>
+
+enum {
+    HEADERS_MAX = 32768,
+    PROBLEM_MAX = 65536,
+    STREAM_HIGH_WATER = 262144, /* bytes that may wait for a slow reader */
+    RETRY_AFTER_S = 1,
+};
+
+struct server {
+    struct api *api;
+    const struct route *routes;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct error_pages *pages;
+    struct exchange *exchanges; /* those not answered yet */
+    size_t in_flight;
+    bool is_closing;
+};
+
+/* ---- exchanges ---- */
+
+static struct exchange *begin_exchange(struct server *s, struct evhttp_request *request)
+{
+    struct exchange *x = mem_zalloc(sizeof(*x));
+
+    x->api = s->api;
+    x->server = s;
+    x->request = request;
+    x->started_us = clock_steady_us();
+    x->next = s->exchanges;
+    if (x->next)
+        x->next->previous = x;
+    s->exchanges = x;
+    s->in_flight++;
+    metrics_set(s->api->metrics, METRIC_HTTP_IN_FLIGHT, (double)s->in_flight);
+    return x;
+}
+
+static void count_answer(const struct exchange *x, int status)
+{
+    const char *pattern = x->route ? x->route->pattern : "none";
+    char labels[128];
+
+    snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", pattern, status);
+    series_add(metrics_series(x->api->metrics, METRIC_HTTP_REQUESTS, labels), 1);
+    snprintf(labels, sizeof(labels), "route=\"%s\"", pattern);
+    series_observe(metrics_series(x->api->metrics, METRIC_HTTP_SECONDS, labels),
+        (double)(clock_steady_us() - x->started_us) / 1e6);
+}
+
+static void end_exchange(struct exchange *x, int status)
+{
+    struct server *s = x->server;
+
+    count_answer(x, status);
+    timer_stop(&x->gone);
+    if (x->previous)
+        x->previous->next = x->next;
+    else
+        s->exchanges = x->next;
+    if (x->next)
+        x->next->previous = x->previous;
+    s->in_flight--;
+    metrics_set(s->api->metrics, METRIC_HTTP_IN_FLIGHT, (double)s->in_flight);
+    free(x);
+}
+
+/* ---- what handlers use ---- */
+
+const char *exchange_body(struct exchange *x, size_t *length)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(x->request);
+
+    *length = evbuffer_get_length(body);
+    return *length ? (const char *)evbuffer_pullup(body, -1) : "";
+}
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(x->request), name);
+}
+
+void exchange_add_header(struct exchange *x, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(x->request), name, value);
+}
+
+bool exchange_is_head(const struct exchange *x)
+{
+    return evhttp_request_get_command(x->request) == EVHTTP_REQ_HEAD;
+}
+
+static void add_common_headers(struct exchange *x, const char *content_type)
+{
+    exchange_add_header(x, "Content-Type", content_type);
+    if (x->server->is_closing)
+        exchange_add_header(x, "Connection", "close");
+}
+
+void exchange_reply(struct exchange *x, int status, const char *content_type, const void *content, size_t length)
+{
+    struct server *s = x->server;
+    char digits[24];
+
+    add_common_headers(x, content_type);
+    if (exchange_is_head(x)) {
+        snprintf(digits, sizeof(digits), "%zu", length);
+        exchange_add_header(x, "Content-Length", digits);
+    } else {
+        evbuffer_add(evhttp_request_get_output_buffer(x->request), content, length);
+    }
+    error_pages_pause(s->pages);
+    evhttp_send_reply(x->request, status, NULL, NULL);
+    error_pages_resume(s->pages);
+    end_exchange(x, status);
+}
+
+void exchange_problem(struct exchange *x, const struct error *e, const char *members)
+{
+    AUTO_BUF struct buf body = BUF(PROBLEM_MAX);
+    int status = error_http_status(e->code);
+    char seconds[8];
+
+    if (status == 503) {
+        snprintf(seconds, sizeof(seconds), "%d", RETRY_AFTER_S);
+        exchange_add_header(x, "Retry-After", seconds);
+    }
+    problem_write(&body, e, members);
+    exchange_reply(x, status, PROBLEM_CONTENT_TYPE, body.data, body.length);
+}
+
+/* ---- streams ---- */
+
+bool exchange_is_gone(const struct exchange *x)
+{
+    return evhttp_request_get_connection(x->request) == NULL;
+}
+
+/* The connection is closing; evhttp forgets the request when this returns, and on_gone comes after that. */
+static void tell_gone(void *arg)
+{
+    struct exchange *x = arg;
+
+    if (x->on_gone)
+        x->on_gone(x);
+}
+
+static void on_connection_closed(struct evhttp_connection *UNUSED(connection), void *arg)
+{
+    struct exchange *x = arg;
+
+    timer_start(&x->gone, 0);
+}
+
+void exchange_begin_stream(struct exchange *x, int status, const char *content_type, int64_t content_length)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+    char digits[24];
+
+    snprintf(digits, sizeof(digits), "%lld", (long long)content_length);
+    add_common_headers(x, content_type);
+    exchange_add_header(x, "Content-Length", digits);
+    timer_init(&x->gone, x->api->loop, tell_gone, x);
+    x->stream_status = status;
+    if (connection)
+        evhttp_connection_set_closecb(connection, on_connection_closed, x);
+    error_pages_pause(x->server->pages);
+    evhttp_send_reply_start(x->request, status, NULL);
+    error_pages_resume(x->server->pages);
+}
+
+static void on_chunk_sent(struct evhttp_connection *UNUSED(connection), void *arg)
+{
+    struct exchange *x = arg;
+
+    x->on_drained(x);
+}
+
+bool exchange_stream(struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x))
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+    struct evbuffer *chunk;
+    struct evbuffer *waiting;
+    bool is_full;
+
+    if (!connection)
+        return false;
+    waiting = bufferevent_get_output(evhttp_connection_get_bufferevent(connection));
+    is_full = evbuffer_get_length(waiting) + length > STREAM_HIGH_WATER;
+    chunk = evbuffer_new();
+    if (!chunk || evbuffer_add(chunk, data, length) < 0)
+        abort(); /* mem.h's policy */
+    error_pages_pause(x->server->pages);
+    x->on_drained = on_drained;
+    if (is_full)
+        evhttp_send_reply_chunk_with_cb(x->request, chunk, on_chunk_sent, x);
+    else
+        evhttp_send_reply_chunk(x->request, chunk);
+    error_pages_resume(x->server->pages);
+    evbuffer_free(chunk);
+    return !is_full;
+}
+
+void exchange_end_stream(struct exchange *x, bool is_whole)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+    int status = x->stream_status;
+
+    if (connection) {
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+        if (!is_whole)
+            shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
+    }
+    evhttp_send_reply_end(x->request);
+    end_exchange(x, status);
+}
+
+/* ---- the server ---- */
+
+static void on_request(struct evhttp_request *request, void *arg)
+{
+    struct server *s = arg;
+    struct exchange *x = begin_exchange(s, request);
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = evhttp_uri_get_path(uri);
+    char allow[64];
+    struct error e;
+
+    x->route = router_find(s->routes, evhttp_request_get_command(request), path ? path : "", x->parameter, allow,
+        sizeof(allow), &e);
+    if (x->route) {
+        x->route->handle(x);
+        return;
+    }
+    if (*allow)
+        exchange_add_header(x, "Allow", allow);
+    exchange_problem(x, &e, NULL);
+}
+
+static struct bufferevent *on_connection(struct event_base *base, void *UNUSED(arg))
+{
+    struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
+    if (b)
+        error_pages_watch(b);
+    return b;
+}
+
+static void configure(struct server *s, const struct config *config)
+{
+    evhttp_set_timeout(s->http, (int)config->request_timeout_s);
+    evhttp_set_max_headers_size(s->http, HEADERS_MAX);
+    evhttp_set_max_body_size(s->http, (ev_ssize_t)config->max_body);
+    evhttp_set_bevcb(s->http, on_connection, NULL);
+    evhttp_set_gencb(s->http, on_request, s);
+    /* All that evhttp knows, so that the router can answer 405 with Allow: evhttp itself would say 501. */
+    evhttp_set_allowed_methods(s->http,
+        EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+            EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+}
+
+struct server *server_new(struct api *a, const struct route *routes, const struct listen_address *address,
+    char bound[LISTEN_TEXT_SIZE], struct error *e)
+{
+    struct server *s = mem_zalloc(sizeof(*s));
+    struct evconnlistener *listener = listen_open(a->loop, address, true, bound, e);
+
+    s->api = a;
+    s->routes = routes;
+    s->pages = error_pages_new(a->loop, a->config->max_body);
+    s->http = evhttp_new(loop_base(a->loop));
+    if (!listener || !s->http) {
+        if (listener)
+            evconnlistener_free(listener);
+        return server_free(s);
+    }
+    s->bound = evhttp_bind_listener(s->http, listener);
+    if (!s->bound) {
+        evconnlistener_free(listener);
+        error_set(e, ERROR_INTERNAL, "the listener of %s could not be bound", bound);
+        return server_free(s);
+    }
+    configure(s, a->config);
+    return s;
+}
+
+void server_close(struct server *s)
+{
+    s->is_closing = true;
+    if (s->bound)
+        evhttp_del_accept_socket(s->http, s->bound);
+    s->bound = NULL;
+}
+
+size_t server_in_flight(const struct server *s)
+{
+    return s->in_flight;
+}
+
+struct server *server_free(struct server *s)
+{
+    struct error e;
+
+    if (!s)
+        return NULL;
+    error_set(&e, ERROR_STOPPED, "the server is stopping: ask again");
+    s->is_closing = true;
+    while (s->exchanges)
+        if (s->exchanges->on_gone)
+            s->exchanges->on_gone(s->exchanges);
+        else
+            exchange_problem(s->exchanges, &e, NULL);
+    if (s->http)
+        evhttp_free(s->http);
+    error_pages_free(s->pages);
+    free(s);
+    return NULL;
+}

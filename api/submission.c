@@ -1,0 +1,272 @@
+#include "api/submission.h"
+#include "common/base/json.h"
+#include "common/base/mem.h"
+
+enum {
+    COMPLAINTS_SIZE = 16384,
+    TIMEOUT_MAX_S = 86400,
+    METADATA_PAIRS_MAX = 32,
+    METADATA_NAME_MAX = 64,
+    METADATA_VALUE_MAX = 1024,
+};
+
+#define DEFAULT_QUEUE "default"
+#define DEFAULT_RAW_TYPE "application/octet-stream"
+
+/* ---- complaints ---- */
+
+void complaints_init(struct complaints *c)
+{
+    buf_init(&c->text, COMPLAINTS_SIZE);
+    c->count = 0;
+}
+
+void complaints_release(struct complaints *c)
+{
+    buf_release(&c->text);
+}
+
+/* where is "pointer" or "parameter"; base and name make the place. */
+static void complain(
+    struct complaints *c, const char *where, const char *base, const char *name, const char *detail)
+{
+    AUTO_BUF struct buf place = BUF(1024);
+    size_t before = c->text.length;
+
+    if (strcmp(where, "pointer") == 0) {
+        buf_append_text(&place, base);
+        json_write_pointer_step(&place, name);
+    } else {
+        buf_append_text(&place, name);
+    }
+    buf_append_text(&c->text, c->count++ ? ",{\"" : ",\"errors\":[{\"");
+    buf_append_text(&c->text, where);
+    buf_append_text(&c->text, "\":");
+    json_write_string(&c->text, place.data, place.length);
+    json_write_member(&c->text, "detail", detail);
+    buf_append_char(&c->text, '}');
+    if (buf_is_overflown(&c->text)) { /* so many that the first ones must do */
+        c->text.is_overflown = false;
+        c->text.length = before;
+        c->text.data[before] = '\0';
+    }
+}
+
+static bool finish(struct complaints *c, struct error *e)
+{
+    if (c->count == 0)
+        return true;
+    buf_append_char(&c->text, ']');
+    return error_set(e, ERROR_INVALID, "%zu of the values %s not valid: see errors", c->count,
+        c->count == 1 ? "is" : "are");
+}
+
+/* ---- options: one row each, the same for body and query ---- */
+
+/* What an option's check works on. */
+struct option_context {
+    struct submission *out;
+    struct complaints *complaints;
+    const char *where;
+    const char *name;
+};
+
+static void complain_here(const struct option_context *o, const char *detail)
+{
+    complain(o->complaints, o->where, "", o->name, detail);
+}
+
+static void set_name(const struct option_context *o, const json_t *value, char out[NAME_SIZE])
+{
+    const char *text = json_string_value(value);
+    size_t length = json_string_length(value);
+
+    if (!text || !name_is_valid(text, length))
+        complain_here(o, "is not a name: 1 to 63 of a-z 0-9 _ -, the first a letter or digit");
+    else
+        memcpy(out, text, length + 1);
+}
+
+static void set_type(const struct option_context *o, json_t *value)
+{
+    set_name(o, value, o->out->spec.type);
+}
+
+static void set_queue(const struct option_context *o, json_t *value)
+{
+    set_name(o, value, o->out->queue);
+}
+
+static void set_timeout(const struct option_context *o, json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > TIMEOUT_MAX_S)
+        complain_here(o, "is not a whole number of seconds from 1 to 86400");
+    else
+        o->out->spec.timeout_s = json_integer_value(value);
+}
+
+static bool is_metadata_name(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length > METADATA_NAME_MAX || (name[0] >= '0' && name[0] <= '9'))
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == length;
+}
+
+static void check_metadata_pair(const struct option_context *o, const char *name, const json_t *value)
+{
+    if (!is_metadata_name(name))
+        complain(o->complaints, "pointer", "/metadata", name,
+            "is not a name of metadata: 1 to 64 of A-Z a-z 0-9 _, the first no digit");
+    if (!json_is_string(value) || json_string_length(value) > METADATA_VALUE_MAX ||
+        strlen(json_string_value(value)) != json_string_length(value))
+        complain(o->complaints, "pointer", "/metadata", name, "is not a text of up to 1024 bytes without NUL");
+}
+
+static void set_metadata(const struct option_context *o, json_t *value)
+{
+    AUTO_BUF struct buf text = BUF(METADATA_MAX);
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value) || json_object_size(value) > METADATA_PAIRS_MAX) {
+        complain_here(o, "is not an object of up to 32 texts");
+        return;
+    }
+    json_object_foreach(value, name, member) check_metadata_pair(o, name, member);
+    json_write_value(&text, value);
+    if (buf_is_overflown(&text))
+        complain_here(o, "takes more than 8192 bytes");
+    if (json_object_size(value) > 0)
+        o->out->spec.metadata = json_incref(value);
+}
+
+static const struct option {
+    const char *name;
+    bool is_number;    /* of a query parameter: its text is read as a number */
+    bool is_body_only;
+    void (*set)(const struct option_context *o, json_t *value);
+} options[] = {
+    {"type", false, false, set_type},
+    {"queue", false, false, set_queue},
+    {"timeout_s", true, false, set_timeout},
+    {"metadata", false, true, set_metadata},
+};
+
+static const struct option *find_option(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++)
+        if (strcmp(options[i].name, name) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static void begin(struct submission *out, const char *content_type)
+{
+    *out = (struct submission){.queue = DEFAULT_QUEUE, .spec.max_attempts = MAX_ATTEMPTS_DEFAULT};
+    snprintf(out->spec.content_type, sizeof(out->spec.content_type), "%s", content_type);
+}
+
+/* ---- the two forms ---- */
+
+static void read_members(json_t *document, struct submission *out, struct complaints *c)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(document, name, value)
+    {
+        const struct option *option = find_option(name);
+        struct option_context context = {out, c, "pointer", name};
+
+        if (option)
+            option->set(&context, value);
+        else if (strcmp(name, "payload") != 0)
+            complain_here(&context, "is not known: type, payload, queue, timeout_s and metadata are");
+    }
+    if (!json_object_get(document, "type"))
+        complain(c, "pointer", "", "type", "is missing: the name of the job type to run");
+}
+
+bool submission_from_json(
+    const char *body, size_t length, struct submission *out, struct complaints *c, struct error *e)
+{
+    struct json_span payload = {0};
+    AUTO(json) json_t *document = json_parse_keeping(body, length, "payload", &payload, e);
+    struct submission s;
+
+    if (!document)
+        return false;
+    begin(&s, CONTENT_TYPE_JSON);
+    if (json_is_object(document))
+        read_members(document, &s, c);
+    else
+        complain(c, "parameter", "", "body", "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
+    if (!finish(c, e)) {
+        submission_release(&s);
+        return false;
+    }
+    s.payload = payload.text ? payload.text : "";
+    s.payload_length = payload.length;
+    *out = s;
+    return true;
+}
+
+static void read_parameter(const struct evkeyval *pair, struct submission *out, struct complaints *c)
+{
+    const struct option *option = find_option(pair->key);
+    struct option_context context = {out, c, "parameter", pair->key};
+    AUTO(json) json_t *value = NULL;
+    struct error e;
+
+    if (!option || option->is_body_only) {
+        complain_here(&context, "is not known: type, queue and timeout_s are; the body is the payload");
+        return;
+    }
+    value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);
+    option->set(&context, value); /* what is no UTF-8 or no number is NULL, and no option takes that */
+}
+
+static bool is_repeated(const struct evkeyvalq *query, const struct evkeyval *pair)
+{
+    const struct evkeyval *earlier;
+
+    for (earlier = query->tqh_first; earlier != pair; earlier = earlier->next.tqe_next)
+        if (strcmp(earlier->key, pair->key) == 0)
+            return true;
+    return false;
+}
+
+bool submission_from_raw(const struct evkeyvalq *query, const char *content_type, const char *body, size_t length,
+    struct submission *out, struct complaints *c, struct error *e)
+{
+    struct submission s;
+
+    begin(&s, DEFAULT_RAW_TYPE);
+    for (const struct evkeyval *pair = query->tqh_first; pair; pair = pair->next.tqe_next)
+        if (is_repeated(query, pair))
+            complain(c, "parameter", "", pair->key, "stands more than once");
+        else
+            read_parameter(pair, &s, c);
+    if (!evhttp_find_header(query, "type"))
+        complain(c, "parameter", "", "type",
+            "is missing: name the job type (?type=…), or send a job as application/json");
+    if (content_type && strlen(content_type) >= sizeof(s.spec.content_type))
+        complain(c, "parameter", "", "Content-Type", "is longer than 127 bytes");
+    else if (content_type)
+        snprintf(s.spec.content_type, sizeof(s.spec.content_type), "%s", content_type);
+    if (!finish(c, e)) {
+        submission_release(&s);
+        return false;
+    }
+    s.payload = body;
+    s.payload_length = length;
+    *out = s;
+    return true;
+}
+
+void submission_release(struct submission *s)
+{
+    job_spec_release(&s->spec);
+}

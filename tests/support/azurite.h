@@ -1,0 +1,33 @@
+/*
+ * azurite: a private Azurite (blob service only, in memory) for one test. tests/setup.sh installs it.
+ */
+#ifndef JOBGATE_TESTS_AZURITE_H
+#define JOBGATE_TESTS_AZURITE_H
+
+#include "tests/support/process.h"
+
+struct azurite;
+
+/* Starts one and waits until it listens. Returns an azurite that azurite_free ends and releases. */
+struct azurite *azurite_start(void);
+struct azurite *azurite_free(struct azurite *a); /* takes NULL; returns NULL */
+
+int azurite_port(const struct azurite *a);
+
+/* The connection string of its one account, and the same as a setting, "AZURE_STORAGE_CONNECTION_STRING=…".
+ * Borrowed. */
+const char *azurite_connection_string(const struct azurite *a);
+const char *azurite_setting(const struct azurite *a);
+
+/* "http://127.0.0.1:<port>/devstoreaccount1". Borrowed. */
+const char *azurite_url(const struct azurite *a);
+
+/* Kills it, and all that it held; and starts an empty one on the same port. */
+void azurite_kill(struct azurite *a);
+void azurite_restart(struct azurite *a);
+
+/* Freezes it, so that connections stay and nothing answers; and lets it go on. */
+void azurite_pause(struct azurite *a);
+void azurite_resume(struct azurite *a);
+
+#endif

@@ -1,0 +1,403 @@
+#include "worker/attempt.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "worker/settler.h"
+
+#define ATTEMPT_STATES(STATE)                                                                                \
+    STATE(STARTING)                                                                                          \
+    STATE(RUNNING)                                                                                           \
+    STATE(STORING)                                                                                           \
+    STATE(WAITING_FOR_STORE)                                                                                 \
+    STATE(SETTLING)                                                                                          \
+    STATE(ABANDONED)
+
+enum state {
+#define STATE(name) name,
+    ATTEMPT_STATES(STATE)
+#undef STATE
+};
+
+enum { STATUS_MAX = 8192, TYPES_TEXT_MAX = 160, REFUSALS_MAX = 3 };
+
+struct attempt {
+    struct consumer *consumer;
+    struct worker *worker;
+    enum state state;
+    struct job job;
+    char *record; /* what job borrows from */
+    const struct handler *handler;
+    struct run *run;
+    struct buf output;     /* the result */
+    struct buf log;        /* what the handler wrote to stderr */
+    bool is_log_stored;
+    struct job_result result;
+    struct error failure;
+    bool has_failed;
+    struct blob_op *storing;
+    int refusal_count; /* of the store, each with a good check of the store since the one before */
+    struct blob_meta meta[5];
+    char attempt_text[12];
+    struct buf status; /* what settle appends to the record's status */
+    int64_t started_us;
+    struct attempt *settler_next;
+    struct attempt *next;
+    struct attempt *previous;
+};
+
+static const char *const state_names[] = {
+#define STATE(name) #name,
+    ATTEMPT_STATES(STATE)
+#undef STATE
+};
+
+static struct log_context log_of(const struct attempt *a)
+{
+    return (struct log_context){.component = "attempt", .job_id = a->job.id.text, .attempt = a->job.attempt};
+}
+
+static void enter(struct attempt *a, enum state state)
+{
+    struct log_context context = log_of(a);
+
+    assert(a->state != ABANDONED && (state > a->state || (a->state == WAITING_FOR_STORE && state == STORING)));
+    log_debug(&context, "%s -> %s", state_names[a->state], state_names[state]);
+    a->state = state;
+}
+
+/* ---- life ---- */
+
+static struct attempt *new_attempt(struct consumer *c, struct worker *w, const char *record, size_t length)
+{
+    struct attempt *a = mem_zalloc(sizeof(*a));
+
+    a->consumer = c;
+    a->worker = w;
+    a->record = mem_dup(record, length);
+    a->started_us = clock_steady_us();
+    buf_init(&a->output, 0);
+    buf_init(&a->log, 0);
+    buf_init(&a->status, STATUS_MAX);
+    a->next = w->attempts;
+    if (a->next)
+        a->next->previous = a;
+    w->attempts = a;
+    w->attempt_count++;
+    metrics_set(w->metrics, METRIC_JOBS_RUNNING, (double)w->attempt_count);
+    return a;
+}
+
+static void free_attempt(struct attempt *a)
+{
+    struct worker *w = a->worker;
+
+    if (a->storing)
+        blob_cancel(a->storing);
+    if (a->previous)
+        a->previous->next = a->next;
+    else
+        w->attempts = a->next;
+    if (a->next)
+        a->next->previous = a->previous;
+    w->attempt_count--;
+    metrics_set(w->metrics, METRIC_JOBS_RUNNING, (double)w->attempt_count);
+    job_release(&a->job);
+    buf_release(&a->output);
+    buf_release(&a->log);
+    buf_release(&a->status);
+    free(a->record);
+    free(a);
+    worker_attempt_ended(w);
+}
+
+struct attempt *attempt_find(const struct worker *w, const struct job_id *id)
+{
+    struct attempt *a = w->attempts;
+
+    while (a && (a->state == ABANDONED || strcmp(a->job.id.text, id->text) != 0))
+        a = a->next;
+    return a;
+}
+
+/* ---- settling ---- */
+
+static void settle(struct attempt *a)
+{
+    if (a->has_failed)
+        status_write_error(&a->status, &a->failure);
+    else
+        status_write_result(&a->status, &a->result);
+    enter(a, SETTLING);
+    settler_add(consumer_settler(a->consumer), a);
+}
+
+static void fail(struct attempt *a, const struct error *e)
+{
+    a->has_failed = true;
+    a->failure = *e;
+}
+
+void attempt_settlement(const struct attempt *a, struct settlement *out)
+{
+    *out = (struct settlement){
+        .id = &a->job.id,
+        .attempt = a->job.attempt,
+        .state = a->has_failed ? JOB_DEAD : JOB_SUCCEEDED,
+        .status = a->status.data,
+        .status_length = a->status.length,
+        .inline_result = a->result.is_inline ? a->output.data : NULL,
+        .inline_length = a->result.is_inline ? a->output.length : 0,
+    };
+}
+
+struct attempt **attempt_settler_link(struct attempt *a)
+{
+    return &a->settler_next;
+}
+
+static void count_end(const struct attempt *a, double seconds)
+{
+    const char *type = a->handler ? a->job.spec.type : "unknown"; /* a caller's invention makes no series */
+    char labels[128];
+
+    snprintf(labels, sizeof(labels), "type=\"%s\",state=\"%s\"", type, a->has_failed ? "dead" : "succeeded");
+    series_add(metrics_series(a->worker->metrics, METRIC_JOBS_FINISHED, labels), 1);
+    snprintf(labels, sizeof(labels), "type=\"%s\"", type);
+    series_observe(metrics_series(a->worker->metrics, METRIC_JOB_SECONDS, labels), seconds);
+}
+
+void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
+{
+    struct log_context context = log_of(a);
+    double seconds = (double)(clock_steady_us() - a->started_us) / 1e6;
+
+    if (verdict == SETTLE_STALE) {
+        metrics_add(a->worker->metrics, METRIC_JOBS_STALE, 1);
+        log_warn(&context, "the job was no longer this worker's: what it made is discarded");
+    } else {
+        count_end(a, seconds);
+        if (a->has_failed)
+            log_warn(&context, "dead after %.3f s: %s (type %s)", seconds, a->failure.text, a->job.spec.type);
+        else
+            log_info(&context, "succeeded after %.3f s: %lld bytes (type %s)", seconds, (long long)a->result.size,
+                a->job.spec.type);
+    }
+    free_attempt(a);
+}
+
+/* ---- storing ---- */
+
+static void use_stored(struct attempt *a, const struct blob_properties *properties)
+{
+    a->result.size = properties->size;
+    snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", properties->content_type);
+    snprintf(a->result.md5, sizeof(a->result.md5), "%s", properties->md5);
+}
+
+/* A store that is away, or lets nobody in, is waited for as long as it takes. One that is well otherwise and refuses this
+ * very result will not change its mind. */
+static void wait_for_store(struct attempt *a, const struct error *e)
+{
+    if (e->code == ERROR_STORE_REFUSED && ++a->refusal_count >= REFUSALS_MAX) {
+        fail(a, e);
+        settle(a);
+        return;
+    }
+    enter(a, WAITING_FOR_STORE);
+    blob_health_report(a->worker->store_health, e);
+}
+
+static void on_stored(void *arg, const struct blob_properties *properties, const struct error *e)
+{
+    struct attempt *a = arg;
+    struct log_context context = log_of(a);
+
+    a->storing = NULL;
+    if (e && e->code != ERROR_EXISTS) {
+        wait_for_store(a, e);
+        return;
+    }
+    if (e)
+        log_info(&context, "an earlier attempt (%d) had stored a result: that one counts", properties->attempt);
+    blob_health_report(a->worker->store_health, NULL);
+    use_stored(a, properties);
+    settle(a);
+}
+
+static void fill_meta(struct attempt *a)
+{
+    snprintf(a->attempt_text, sizeof(a->attempt_text), "%d", a->job.attempt);
+    a->meta[0] = (struct blob_meta){"jobid", a->job.id.text};
+    a->meta[1] = (struct blob_meta){"attempt", a->attempt_text};
+    a->meta[2] = (struct blob_meta){"type", a->job.spec.type};
+    a->meta[3] = (struct blob_meta){"queue", a->job.id.shard.queue};
+    a->meta[4] = (struct blob_meta){"worker", a->worker->id};
+}
+
+static void store_result(struct attempt *a)
+{
+    struct blob_content content = {
+        .data = a->output.data,
+        .length = a->output.length,
+        .content_type = a->result.content_type,
+        .meta = a->meta,
+        .meta_count = ARRAY_LENGTH(a->meta),
+    };
+    char name[BLOB_NAME_SIZE];
+
+    enter(a, STORING);
+    blob_name("results", &a->job.id, name);
+    a->storing = blob_put(a->worker->store, name, &content, on_stored, a);
+}
+
+static void finish(struct attempt *a)
+{
+    const struct config *config = a->worker->config;
+
+    if (a->has_failed) {
+        settle(a);
+        return;
+    }
+    a->result.size = (int64_t)a->output.length;
+    if (config->result_store == RESULT_STORE_LARGE && a->output.length <= (size_t)config->inline_result_max) {
+        a->result.is_inline = true;
+        settle(a);
+    } else {
+        store_result(a);
+    }
+}
+
+static void on_log_stored(void *arg, const struct blob_properties *UNUSED(properties), const struct error *e)
+{
+    struct attempt *a = arg;
+    struct log_context context = log_of(a);
+
+    a->storing = NULL;
+    if (e && e->code != ERROR_EXISTS)
+        log_warn(&context, "what the handler wrote to stderr could not be stored: %s", e->text);
+    finish(a);
+}
+
+static void store_log(struct attempt *a)
+{
+    struct blob_content content = {
+        .data = a->log.data,
+        .length = a->log.length,
+        .content_type = "text/plain; charset=utf-8",
+        .meta = a->meta,
+        .meta_count = ARRAY_LENGTH(a->meta),
+    };
+    char folder_name[BLOB_NAME_SIZE];
+    char name[BLOB_NAME_SIZE + 16];
+
+    blob_name("logs", &a->job.id, folder_name);
+    snprintf(name, sizeof(name), "%s/%d", folder_name, a->job.attempt);
+    a->storing = blob_put(a->worker->store, name, &content, on_log_stored, a);
+}
+
+void attempts_resume_storing(struct worker *w)
+{
+    for (struct attempt *a = w->attempts; a; a = a->next)
+        if (a->state == WAITING_FOR_STORE)
+            store_result(a);
+}
+
+/* ---- running ---- */
+
+static void on_run_done(void *arg, struct run_outcome *outcome)
+{
+    struct attempt *a = arg;
+    size_t length;
+
+    a->run = NULL;
+    if (a->state == ABANDONED) {
+        free_attempt(a);
+        return;
+    }
+    if (outcome->error) {
+        fail(a, outcome->error);
+    } else {
+        a->output = outcome->result;
+        buf_init(&outcome->result, 0);
+    }
+    length = outcome->log.length;
+    a->log = outcome->log;
+    buf_init(&outcome->log, 0);
+    if (length)
+        store_log(a);
+    else
+        finish(a);
+}
+
+static void run(struct attempt *a)
+{
+    struct worker *w = a->worker;
+    struct run_input input = {
+        .job_id = a->job.id.text,
+        .type = a->job.spec.type,
+        .queue = a->job.id.shard.queue,
+        .attempt = a->job.attempt,
+        .payload = a->job.payload,
+        .payload_length = a->job.payload_length,
+        .timeout_ms = a->job.spec.timeout_s * 1000,
+        .max_result_bytes = (size_t)w->config->max_result,
+    };
+    struct log_context context = log_of(a);
+
+    log_debug(&context, "started (type %s, %zu bytes)", a->job.spec.type, a->job.payload_length);
+    snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", handler_content_type(a->handler));
+    enter(a, RUNNING);
+    a->run = run_start(a->handler, &input, on_run_done, a);
+}
+
+static void refuse_type(struct attempt *a)
+{
+    AUTO_BUF struct buf known = BUF(TYPES_TEXT_MAX);
+    const char *type;
+    struct error e;
+
+    for (size_t i = 0; (type = handlers_type_at(a->worker->handlers, i)); i++)
+        if (!buf_printf(&known, "%s%s", i ? ", " : "", type))
+            break;
+    error_set(&e, ERROR_NO_HANDLER, "no handler serves type %s here; %s do: see HANDLERS_FILE", a->job.spec.type,
+        known.data);
+    fail(a, &e);
+    settle(a);
+}
+
+void attempt_start(struct consumer *c, const struct job_id *id, const char *record, size_t length)
+{
+    struct worker *w = consumer_worker(c);
+    struct attempt *a = new_attempt(c, w, record, length);
+    struct error e;
+
+    metrics_add(w->metrics, METRIC_JOBS_CLAIMED, 1);
+    if (!record_decode(id, a->record, length, &a->job, &e)) {
+        a->job = (struct job){.id = *id, .attempt = record_attempt(record, length)};
+        fail(a, &e);
+        settle(a);
+        return;
+    }
+    fill_meta(a);
+    a->handler = handlers_find(w->handlers, a->job.spec.type);
+    if (a->handler)
+        run(a);
+    else
+        refuse_type(a);
+}
+
+void attempts_abandon(struct worker *w)
+{
+    struct attempt *next;
+
+    for (struct attempt *a = w->attempts; a; a = next) {
+        next = a->next;
+        if (a->state == ABANDONED)
+            continue;
+        a->state = ABANDONED;
+        if (a->run)
+            run_kill(a->run, ERROR_STOPPED);
+        else
+            free_attempt(a);
+    }
+}

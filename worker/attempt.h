@@ -1,0 +1,40 @@
+/*
+ * attempt: one try of one job, from its record to its settlement.
+ *
+ *                  ┌────────────▶ SETTLING (failed; inline result)
+ *     RUNNING ─────┤                 ▲
+ *        │         └─▶ STORING ──────┤
+ *        │               │ ▲         │
+ *        │               ▼ │         ▼
+ *        └──────────▶ (store away)  ENDED
+ *
+ * The result is stored first, then the job is settled. A store that is away uses up nothing: the result is kept here and
+ * written when the store is back.
+ */
+#ifndef JOBGATE_ATTEMPT_H
+#define JOBGATE_ATTEMPT_H
+
+#include "worker/consumer.h"
+
+struct settlement_text;
+
+/* Starts an attempt of the job whose record start handed out (copied). It frees itself at its end. */
+void attempt_start(struct consumer *c, const struct job_id *id, const char *record, size_t length);
+
+/* The attempt of a job, NULL when it has none here. */
+struct attempt *attempt_find(const struct worker *w, const struct job_id *id);
+
+/* The store is back: attempts that wait for it go on. */
+void attempts_resume_storing(struct worker *w);
+
+/* Ends every attempt where it is, without settling: their jobs are to be given back. Killed handlers' ends are not waited
+ * for. */
+void attempts_abandon(struct worker *w);
+
+/* ---- for the settler ---- */
+
+void attempt_settlement(const struct attempt *a, struct settlement *out);
+struct attempt **attempt_settler_link(struct attempt *a);
+void attempt_on_settled(struct attempt *a, enum settle_verdict verdict);
+
+#endif

@@ -1,0 +1,335 @@
+#include "worker/consumer.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/queue/scripts.h"
+#include "worker/attempt.h"
+#include "worker/settler.h"
+
+enum {
+    BLOCK_MS = 5000,
+    DOUBT_AGAIN_MS = 10000, /* a server may serve the wait of a connection for a while before it sees that it is gone */
+};
+
+struct consumer {
+    struct worker *worker;
+    struct shard shard;
+    struct redis *blocking; /* for the wait alone */
+    struct queue *blocking_queue;
+    struct settler *settler;
+    bool is_waiting;   /* a blocking move is under way */
+    bool is_taking;    /* a take is under way */
+    bool has_more;     /* the last take was answered in full */
+    size_t starting_count; /* starts under way */
+    bool is_doubtful;  /* the list in Redis may hold what we do not know of */
+    bool is_comparing; /* the list is being read, or the difference given back */
+    bool is_leaving;
+    bool has_left;
+    struct timer doubt_again;
+};
+
+/* Ids that a take asked for, or that are being started; the slots are reserved meanwhile. */
+struct claim {
+    struct consumer *consumer;
+    size_t reserved;
+    size_t count;
+    struct job_id ids[];
+};
+
+static struct log_context log_of(const struct consumer *c)
+{
+    (void)c;
+    return (struct log_context){.component = "consumer"};
+}
+
+const struct shard *consumer_shard(const struct consumer *c)
+{
+    return &c->shard;
+}
+
+struct settler *consumer_settler(const struct consumer *c)
+{
+    return c->settler;
+}
+
+struct worker *consumer_worker(const struct consumer *c)
+{
+    return c->worker;
+}
+
+static void reserve(struct consumer *c, size_t count)
+{
+    c->worker->reserved_count += count;
+}
+
+static void unreserve(struct consumer *c, size_t count)
+{
+    assert(c->worker->reserved_count >= count);
+    c->worker->reserved_count -= count;
+}
+
+void consumer_doubt(struct consumer *c)
+{
+    c->is_doubtful = true;
+    timer_start(&c->doubt_again, DOUBT_AGAIN_MS);
+}
+
+static void on_doubt_again(void *arg)
+{
+    struct consumer *c = arg;
+
+    c->is_doubtful = true;
+    worker_pump(c->worker);
+}
+
+/* ---- start ---- */
+
+static void on_started(void *arg, const struct started_record *records, size_t count, const struct error *e)
+{
+    struct claim *claim = arg;
+    struct consumer *c = claim->consumer;
+    struct log_context context = log_of(c);
+
+    c->starting_count--;
+    unreserve(c, claim->reserved);
+    if (e) {
+        consumer_doubt(c);
+        if (e->code == ERROR_INTERNAL)
+            log_error(&context, "redis refused to start %zu jobs: %s", claim->count, e->text);
+    }
+    for (size_t i = 0; i < claim->count && i < count; i++) {
+        context.job_id = claim->ids[i].text;
+        if (records[i].text)
+            attempt_start(c, &claim->ids[i], records[i].text, records[i].length);
+        else
+            log_warn(&context, "the job was not started: its record is gone, damaged or no longer queued");
+    }
+    free(claim);
+    worker_pump(c->worker);
+}
+
+static void start(struct consumer *c, const struct job_id *ids, size_t count)
+{
+    struct claim *claim = mem_alloc(sizeof(*claim) + count * sizeof(*ids));
+    struct error e;
+
+    claim->consumer = c;
+    claim->reserved = count;
+    claim->count = count;
+    memcpy(claim->ids, ids, count * sizeof(*ids));
+    if (!queue_start(c->worker->queue, &c->shard, c->worker->id, ids, count, on_started, claim, &e)) {
+        free(claim);
+        consumer_doubt(c); /* they stay in the list until Redis is back */
+        return;
+    }
+    reserve(c, count);
+    c->starting_count++;
+}
+
+static void on_gave_back(void *arg, size_t count, const struct error *e)
+{
+    struct consumer *c = arg;
+    struct log_context context = log_of(c);
+
+    c->is_comparing = false;
+    if (e) {
+        consumer_doubt(c);
+    } else if (count) {
+        metrics_add(c->worker->metrics, METRIC_JOBS_RETURNED, (double)count);
+        log_info(&context, "%zu jobs of queue %s were given back unfinished", count, c->shard.queue);
+    }
+    worker_pump(c->worker);
+}
+
+static void give_back(struct consumer *c, const struct job_id *ids, size_t count)
+{
+    struct error e;
+
+    c->is_comparing = true;
+    if (!queue_give_back(c->worker->queue, &c->shard, c->worker->id, ids, count, on_gave_back, c, &e)) {
+        c->is_comparing = false;
+        consumer_doubt(c);
+    }
+}
+
+/* ---- take ---- */
+
+static void on_took(void *arg, const struct job_id *ids, size_t count, const struct error *e)
+{
+    struct claim *claim = arg;
+    struct consumer *c = claim->consumer;
+
+    c->is_taking = false;
+    unreserve(c, claim->reserved);
+    if (e)
+        consumer_doubt(c);
+    c->has_more = !e && count == claim->reserved;
+    free(claim);
+    if (count && c->worker->is_draining)
+        give_back(c, ids, count);
+    else if (count)
+        start(c, ids, count);
+    worker_pump(c->worker);
+}
+
+static void take(struct consumer *c, size_t count)
+{
+    struct claim *claim = mem_zalloc(sizeof(*claim));
+    struct error e;
+
+    claim->consumer = c;
+    claim->reserved = count;
+    if (!queue_take(c->worker->queue, &c->shard, c->worker->id, count, on_took, claim, &e)) {
+        free(claim);
+        return;
+    }
+    reserve(c, count);
+    c->is_taking = true;
+}
+
+/* ---- wait ---- */
+
+static void on_waited(void *arg, const struct job_id *ids, size_t count, const struct error *e)
+{
+    struct consumer *c = arg;
+
+    c->is_waiting = false;
+    if (e) {
+        consumer_doubt(c);
+    } else if (count && worker_room(c->worker) == 0) {
+        give_back(c, ids, count);
+    } else if (count) {
+        c->has_more = true; /* perhaps: where one came more may stand */
+        start(c, ids, count);
+    }
+    worker_pump(c->worker);
+}
+
+static void wait_for_job(struct consumer *c)
+{
+    struct error e;
+
+    c->is_waiting = queue_wait(c->blocking_queue, &c->shard, c->worker->id, BLOCK_MS, on_waited, c, &e);
+}
+
+/* ---- comparing ---- */
+
+static void on_listed(void *arg, const struct job_id *ids, size_t count, const struct error *e)
+{
+    struct consumer *c = arg;
+    struct job_id *unknown;
+    size_t unknown_count = 0;
+
+    c->is_comparing = false;
+    if (e) {
+        consumer_doubt(c);
+        return;
+    }
+    c->is_doubtful = false;
+    unknown = mem_array(count + 1, sizeof(*unknown));
+    for (size_t i = 0; i < count; i++)
+        if (!attempt_find(c->worker, &ids[i]))
+            unknown[unknown_count++] = ids[i];
+    if (unknown_count)
+        give_back(c, unknown, unknown_count);
+    free(unknown);
+    worker_pump(c->worker);
+}
+
+/* Only while nothing is under way: what is on its way would be taken for unknown. */
+static void compare(struct consumer *c)
+{
+    struct error e;
+
+    if (c->is_waiting) {
+        queue_unblock(c->worker->queue, redis_client_id(c->blocking));
+        return;
+    }
+    if (c->is_taking || c->starting_count || c->is_comparing)
+        return;
+    c->is_comparing = queue_list_taken(c->worker->queue, &c->shard, c->worker->id, on_listed, c, &e);
+}
+
+/* ---- going on ---- */
+
+static void go_on_leaving(struct consumer *c)
+{
+    if (c->has_left || (c->worker->attempt_count && !c->worker->is_past_deadline))
+        return;
+    if (!c->is_doubtful && !c->is_comparing && !c->is_waiting && !c->is_taking && !c->starting_count) {
+        c->has_left = true;
+        worker_consumer_left(c->worker);
+    }
+}
+
+void consumer_pump(struct consumer *c)
+{
+    size_t room = worker_room(c->worker);
+
+    if (!redis_is_ready(c->worker->redis))
+        return;
+    if (c->is_leaving && c->is_waiting)
+        queue_unblock(c->worker->queue, redis_client_id(c->blocking));
+    if (c->is_doubtful)
+        compare(c);
+    if (c->is_leaving)
+        go_on_leaving(c);
+    if (c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting || c->is_taking || room == 0)
+        return;
+    if (c->has_more)
+        take(c, room < (size_t)c->worker->config->worker_batch ? room : (size_t)c->worker->config->worker_batch);
+    else if (redis_is_ready(c->blocking))
+        wait_for_job(c);
+}
+
+void consumer_leave(struct consumer *c)
+{
+    c->is_leaving = true;
+    c->is_doubtful = true; /* one look at the list when all is done */
+}
+
+static void on_blocking_ready(void *arg)
+{
+    struct consumer *c = arg;
+
+    worker_pump(c->worker);
+}
+
+struct consumer *consumer_new(struct worker *w, const char *queue)
+{
+    struct consumer *c = mem_zalloc(sizeof(*c));
+    struct redis_url url;
+    struct error e;
+    struct redis_options options = {
+        .url = &url,
+        .component = "wait",
+        .is_secondary = true,
+        .timeout_ms = w->config->redis_timeout_ms,
+        .on_ready = on_blocking_ready,
+        .arg = c,
+    };
+
+    c->worker = w;
+    c->has_more = true; /* jobs may be there already */
+    snprintf(c->shard.queue, sizeof(c->shard.queue), "%s", queue);
+    timer_init(&c->doubt_again, w->loop, on_doubt_again, c);
+    c->settler = settler_new(w, &c->shard);
+    if (!redis_url_parse(w->config->redis_url, &url, &e))
+        abort(); /* worker_new parsed it before */
+    c->blocking = redis_new(w->loop, &options);
+    c->blocking_queue = queue_new(c->blocking);
+    redis_url_wipe(&url);
+    return c;
+}
+
+struct consumer *consumer_free(struct consumer *c)
+{
+    if (!c)
+        return NULL;
+    c->is_leaving = true;
+    c->blocking = redis_free(c->blocking);
+    c->blocking_queue = queue_free(c->blocking_queue);
+    c->settler = settler_free(c->settler);
+    timer_stop(&c->doubt_again);
+    free(c);
+    return NULL;
+}

@@ -1,0 +1,30 @@
+/*
+ * consumer: claims jobs of one queue shard.
+ *
+ * Idle, it waits in a blocking move on a connection of its own, so that exactly one worker is woken by a new job and nothing
+ * polls. Awake and with room, it takes batches until the queue is empty. Whenever an answer was lost it compares the
+ * worker's list in Redis with what the worker really has, and gives the difference back.
+ */
+#ifndef JOBGATE_CONSUMER_H
+#define JOBGATE_CONSUMER_H
+
+#include "worker/worker.h"
+
+struct consumer *consumer_new(struct worker *w, const char *queue);
+struct consumer *consumer_free(struct consumer *c); /* takes NULL; returns NULL */
+
+/* Goes on with whatever can be done now. */
+void consumer_pump(struct consumer *c);
+
+/* The main connection was lost: what was under way on it is unknown. */
+void consumer_doubt(struct consumer *c);
+
+/* Claims no more; once the wait has ended and no attempt is left (or the deadline has passed), gives back what the list
+ * still holds and tells worker_consumer_left. */
+void consumer_leave(struct consumer *c);
+
+const struct shard *consumer_shard(const struct consumer *c);
+struct worker *consumer_worker(const struct consumer *c);
+struct settler *consumer_settler(const struct consumer *c);
+
+#endif

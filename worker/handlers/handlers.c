@@ -1,0 +1,293 @@
+#include "worker/handlers/handler.h"
+#include "common/base/mem.h"
+#include "worker/handlers/children.h"
+#include "worker/handlers/kind.h"
+
+#include <errno.h>
+
+enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, CONTENT_TYPE_MAX = 255 };
+
+static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
+
+static const char *const top_fields[] = {"types", NULL};
+static const char *const common_fields[] = {"kind", "timeout_s", "content_type", NULL};
+
+struct handlers {
+    struct loop *loop;
+    struct handler *list; /* by type, alphabetical */
+    size_t count;
+    struct run *deferred; /* oldest first; a drain is under way while there is one */
+    struct run **deferred_end;
+};
+
+static const struct kind *find_kind(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+static const struct kind *parse_kind(struct spec *s)
+{
+    AUTO_BUF struct buf names = BUF(128);
+    const char *name = spec_text(s, "kind", true, 32);
+    const struct kind *kind = name ? find_kind(name) : NULL;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", kinds[i]->name);
+    if (name && !kind)
+        spec_mistake(s, "kind", "is not a known kind: it must be one of %s", names.data);
+    return kind;
+}
+
+/* Whether it is type "/" subtype and perhaps parameters, and cannot break out of a header's line.
+ * Source: RFC 9110 sections 8.3.1 and 5.6.2; what stands behind the first ';' is only checked for control
+ * characters. */
+static bool is_content_type(const char *text)
+{
+    static const char token[] =
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t type = strspn(text, token);
+    size_t subtype = text[type] == '/' ? strspn(text + type + 1, token) : 0;
+    const char *rest = text + type + 1 + subtype;
+
+    if (!type || !subtype)
+        return false;
+    rest += strspn(rest, " ");
+    if (*rest && *rest != ';')
+        return false;
+    for (; *rest; rest++)
+        if (*rest < ' ' || *rest > '~')
+            return false;
+    return true;
+}
+
+static void parse_handler(struct handlers *all, struct handler *h, const char *type, struct spec *s)
+{
+    const char *preset = "application/octet-stream";
+    const char *content_type;
+
+    h->owner = all;
+    h->type = mem_strdup(type);
+    h->kind = parse_kind(s);
+    if (h->kind) {
+        spec_refuse_unknown(s, common_fields, h->kind->fields);
+        h->settings = h->kind->parse(s, &preset);
+    }
+    h->timeout_ms = spec_int(s, "timeout_s", TIMEOUT_PRESET_S, 1, TIMEOUT_MAX_S) * 1000;
+    content_type = spec_text(s, "content_type", false, CONTENT_TYPE_MAX);
+    if (content_type && !is_content_type(content_type))
+        spec_mistake(s, "content_type", "must be a media type such as text/plain");
+    h->content_type = mem_strdup(content_type ? content_type : preset);
+}
+
+static void parse_type(struct handlers *all, struct handler *h, const char *type, struct spec *s)
+{
+    if (!name_is_valid(type, strlen(type)))
+        spec_mistake(s, NULL, "is not a type's name: it must match [a-z0-9][a-z0-9_-]{0,62}");
+    if (json_is_object(s->object))
+        parse_handler(all, h, type, s);
+    else
+        spec_mistake(s, NULL,
+            "must be an object such as {\"kind\": \"command\", \"command\": [\"/usr/bin/wc\", \"-w\"]}");
+}
+
+static int by_type(const void *a, const void *b)
+{
+    return strcmp(((const struct handler *)a)->type, ((const struct handler *)b)->type);
+}
+
+static void parse_file(struct handlers *h, struct spec *top)
+{
+    const json_t *types = json_object_get(top->object, "types");
+    struct spec types_spec;
+    const char *type;
+    json_t *entry;
+
+    if (!json_is_object(top->object)) {
+        spec_mistake(top, NULL, "must be an object: {\"types\": {…}}");
+        return;
+    }
+    spec_refuse_unknown(top, top_fields, NULL);
+    if (!json_is_object(types) || json_object_size(types) == 0) {
+        spec_mistake(top, "types", "must be an object with at least one type");
+        return;
+    }
+    spec_enter(&types_spec, top, "types", types);
+    h->list = mem_array(json_object_size(types), sizeof(*h->list));
+    json_object_foreach((json_t *)types, type, entry)
+    {
+        struct spec s;
+
+        spec_enter(&s, &types_spec, type, entry);
+        parse_type(h, &h->list[h->count], type, &s);
+        h->count += h->list[h->count].type != NULL;
+    }
+    qsort(h->list, h->count, sizeof(*h->list), by_type);
+}
+
+static bool read_file(const char *path, struct buf *text, struct error *e)
+{
+    FILE *file = fopen(path, "re");
+    char chunk[16384];
+    size_t n;
+    int why;
+
+    if (!file)
+        return error_set(e, ERROR_NOT_FOUND, "cannot be opened: %s", strerror(errno));
+    do {
+        n = fread(chunk, 1, sizeof(chunk), file);
+    } while (buf_append(text, chunk, n) && n);
+    why = ferror(file) ? errno : 0;
+    fclose(file);
+    if (why)
+        return error_set(e, ERROR_NOT_FOUND, "cannot be read: %s", strerror(why));
+    if (buf_is_overflown(text))
+        return error_set(e, ERROR_TOO_BIG, "is larger than %d bytes", FILE_MAX_BYTES);
+    return true;
+}
+
+static json_t *load_document(const char *path, struct buf *mistakes)
+{
+    AUTO_BUF struct buf text = BUF(FILE_MAX_BYTES);
+    struct error e;
+    json_t *document = NULL;
+
+    if (read_file(path, &text, &e))
+        document = json_parse(text.data, text.length, &e);
+    if (!document)
+        buf_printf(mistakes, "%.200s: %s\n", path, e.text);
+    return document;
+}
+
+struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *mistakes)
+{
+    AUTO(json) json_t *document = load_document(path, mistakes);
+    size_t mistake_count = 0;
+    struct spec top = {.object = document, .mistakes = mistakes, .mistake_count = &mistake_count};
+    struct handlers *h;
+
+    if (!document)
+        return NULL;
+    h = mem_zalloc(sizeof(*h));
+    h->loop = loop;
+    h->deferred_end = &h->deferred;
+    children_open(loop);
+    parse_file(h, &top);
+    return mistake_count ? handlers_free(h) : h;
+}
+
+struct handlers *handlers_free(struct handlers *h)
+{
+    if (!h)
+        return NULL;
+    assert(!h->deferred);
+    for (size_t i = 0; i < h->count; i++) {
+        if (h->list[i].kind)
+            h->list[i].kind->release(h->list[i].settings);
+        free(h->list[i].type);
+        free(h->list[i].content_type);
+    }
+    children_close();
+    free(h->list);
+    free(h);
+    return NULL;
+}
+
+static int compare_type(const void *type, const void *handler)
+{
+    return strcmp(type, ((const struct handler *)handler)->type);
+}
+
+const struct handler *handlers_find(const struct handlers *h, const char *type)
+{
+    return bsearch(type, h->list, h->count, sizeof(*h->list), compare_type);
+}
+
+const char *handlers_type_at(const struct handlers *h, size_t i)
+{
+    return i < h->count ? h->list[i].type : NULL;
+}
+
+const char *handler_content_type(const struct handler *h)
+{
+    return h->content_type;
+}
+
+int64_t handler_timeout_ms(const struct handler *h)
+{
+    return h->timeout_ms;
+}
+
+struct loop *handler_loop(const struct handler *h)
+{
+    return h->owner->loop;
+}
+
+struct run *run_start(const struct handler *h, const struct run_input *input, run_done *done, void *arg)
+{
+    return h->kind->start(h, input, done, arg);
+}
+
+void run_kill(struct run *r, enum error_code reason)
+{
+    r->handler->kind->kill(r, reason);
+}
+
+void *run_new(size_t size, const struct handler *h, const struct run_input *input, run_done *done, void *arg)
+{
+    struct run *r = mem_alloc(size);
+
+    *r = (struct run){.handler = h, .input = *input, .done = done, .arg = arg};
+    if (r->input.timeout_ms == 0)
+        r->input.timeout_ms = h->timeout_ms;
+    return r;
+}
+
+/* A finish may start new runs (they wait for the next turn) and, with the last of them, free the handlers: h
+ * is not touched once the list is taken. */
+static void drain_deferred(void *arg)
+{
+    struct handlers *h = arg;
+    struct run *r = h->deferred;
+
+    h->deferred = NULL;
+    h->deferred_end = &h->deferred;
+    while (r) {
+        struct run *next = r->next_deferred;
+
+        r->handler->kind->finish(r);
+        r = next;
+    }
+}
+
+/* One call of the loop for all that are deferred in a turn: a builtin job then costs no event. */
+void run_defer(struct run *r)
+{
+    struct handlers *h = r->handler->owner;
+
+    if (r->is_deferred)
+        return;
+    if (!h->deferred)
+        loop_call_later(h->loop, drain_deferred, h);
+    r->is_deferred = true;
+    r->next_deferred = NULL;
+    *h->deferred_end = r;
+    h->deferred_end = &r->next_deferred;
+}
+
+void run_end(struct run *r, struct run_outcome *outcome)
+{
+    r->done(r->arg, outcome);
+    buf_release(&outcome->result);
+    buf_release(&outcome->log);
+    free(r);
+}
+
+bool run_set_killed(const struct run *r, enum error_code reason, struct error *e)
+{
+    if (reason == ERROR_TIMEOUT)
+        return error_set(e, reason, "the time limit of %lld ms was reached", (long long)r->input.timeout_ms);
+    return error_set(e, reason, "the handler was stopped: %s", error_title(reason));
+}

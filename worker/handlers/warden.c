@@ -1,0 +1,189 @@
+#include "worker/handlers/warden.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "worker/handlers/children.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What goes through the pipe, whole (pipe(7): up to PIPE_BUF bytes are written at once): a group to keep, or
+ * negative one to forget. */
+typedef int32_t record;
+
+struct groups {
+    pid_t *ids;
+    size_t count;
+    size_t size;
+};
+
+static struct {
+    pid_t pid;            /* 0 = there is none */
+    int fd;               /* the writing end, non-blocking */
+    struct groups groups; /* the living ones: what the warden knows, too */
+    struct loop *loop;    /* NULL = it is not watched */
+    struct child child;
+} warden;
+
+static const struct log_context context = {.component = "warden"};
+
+static void add(struct groups *g, pid_t id)
+{
+    if (g->count == g->size) {
+        g->size = g->size ? 2 * g->size : 64;
+        g->ids = mem_realloc(g->ids, g->size * sizeof(*g->ids));
+    }
+    g->ids[g->count++] = id;
+}
+
+static void drop(struct groups *g, pid_t id)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->ids[i] == id) {
+            g->ids[i] = g->ids[--g->count];
+            return;
+        }
+}
+
+/* Reads until the worker is gone. */
+static void keep_groups(int fd, struct groups *g)
+{
+    record records[256];
+    ssize_t n;
+
+    while ((n = read(fd, records, sizeof(records))) > 0 || (n < 0 && errno == EINTR))
+        for (ssize_t i = 0; i < n / (ssize_t)sizeof(*records); i++)
+            if (records[i] > 0) {
+                drop(g, records[i]); /* a new warden may be told twice */
+                add(g, records[i]);
+            } else {
+                drop(g, -records[i]);
+            }
+}
+
+/* A signal to the worker's group is not for it: it has to outlive the worker. Nor must it hold on to
+ * anything. */
+static void detach(int fd)
+{
+    static const int ignored[] = {
+        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGCHLD, SIGALRM, SIGUSR1, SIGUSR2};
+    sigset_t none;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    prctl(PR_SET_NAME, "jobgate-warden");
+    if (fd > 0)
+        close_range(0, (unsigned)fd - 1, 0);
+    close_range((unsigned)fd + 1, ~0U, 0);
+    if (chdir("/") < 0)
+        return; /* it then holds the directory a little longer */
+}
+
+static _Noreturn void be_warden(int fd, struct groups *g)
+{
+    detach(fd);
+    keep_groups(fd, g);
+    for (size_t i = 0; i < g->count; i++)
+        kill(-g->ids[i], SIGKILL);
+    _exit(0);
+}
+
+bool warden_start(struct error *e)
+{
+    int ends[2];
+    pid_t pid;
+
+    assert(!warden.pid);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(e, ERROR_INTERNAL, "the warden's pipe: %s", strerror(errno));
+    pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        be_warden(ends[0], &warden.groups);
+    }
+    close(ends[0]);
+    if (pid < 0) {
+        close(ends[1]);
+        return error_set(e, ERROR_INTERNAL, "the warden's process: %s", strerror(errno));
+    }
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    warden.pid = pid;
+    warden.fd = ends[1];
+    return true;
+}
+
+/* The new one knows the living groups at once: it begins with a copy of this process's memory. */
+static void on_warden_exited(void *UNUSED(arg), const siginfo_t *UNUSED(how))
+{
+    struct error e;
+
+    log_error(&context, "the warden (process %d) was killed; another one is started", (int)warden.pid);
+    close(warden.fd);
+    warden.pid = 0;
+    if (warden_start(&e))
+        children_add(&warden.child, warden.pid, on_warden_exited, NULL);
+    else
+        log_error(
+            &context, "no warden: %s; handlers may outlive this worker if it is killed: restart it", e.text);
+}
+
+void warden_watch(struct loop *l)
+{
+    assert(warden.pid && !warden.loop);
+    warden.loop = l;
+    children_open(l);
+    children_add(&warden.child, warden.pid, on_warden_exited, NULL);
+}
+
+void warden_stop(void)
+{
+    if (warden.loop) {
+        children_remove(&warden.child);
+        children_close();
+    }
+    if (warden.pid) {
+        close(warden.fd);
+        while (waitpid(warden.pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    free(warden.groups.ids);
+    memset(&warden, 0, sizeof(warden));
+}
+
+static bool tell(record r)
+{
+    return write(warden.fd, &r, sizeof(r)) == sizeof(r);
+}
+
+/* What fails here is made good: a dead warden's successor is told by warden_add, and one that does not read
+ * is replaced at the next warden_remove. Until then the kernel's death signal covers the leader. */
+void warden_register_self(void)
+{
+    if (warden.pid && !tell(getpid()))
+        return;
+}
+
+void warden_add(pid_t group)
+{
+    if (warden.pid)
+        add(&warden.groups, group);
+}
+
+/* One that can't be told would one day kill a stranger that has the id: it is ended, and on_warden_exited
+ * goes on. */
+void warden_remove(pid_t group)
+{
+    drop(&warden.groups, group);
+    if (warden.pid && !tell(-group))
+        kill(warden.pid, SIGKILL);
+}
+
+pid_t warden_pid(void)
+{
+    return warden.pid;
+}

@@ -1,0 +1,39 @@
+/*
+ * warden: a tiny process beside the worker that kills every handler's process group when the worker is gone,
+ * in whatever way: it sees the end of a pipe whose other end only the worker has. (The kernel's death signal
+ * reaches a group's leader only, and not what the leader started.) A process that left its group is out of
+ * its reach.
+ *
+ * SIGPIPE must be ignored in the worker. One warden per process.
+ */
+#ifndef JOBGATE_WARDEN_H
+#define JOBGATE_WARDEN_H
+
+#include "common/base/base.h"
+#include "common/base/error.h"
+#include "common/net/loop.h"
+
+/* Starts it; to be called before there are threads. Fails: INTERNAL. */
+bool warden_start(struct error *e) MUST_CHECK;
+
+/* From now on a warden that dies is replaced, with a line in the log. Until warden_stop. */
+void warden_watch(struct loop *l);
+
+/* Ends it and waits until it is gone; before the loop is freed. Harmless when there is none. */
+void warden_stop(void);
+
+/* Tells the warden of the calling process's own group. For a child between vfork and exec: only system calls,
+ * no memory of the worker changes. The worker calls warden_add for it as soon as it goes on. */
+void warden_register_self(void);
+
+/* Keeps the group in mind, for a warden that is started anew. */
+void warden_add(pid_t group);
+
+/* Makes it forget a group. To be called while the leader is still a zombie, lest another process gets its id.
+ */
+void warden_remove(pid_t group);
+
+/* Its process id, 0 when there is none. For tests. */
+pid_t warden_pid(void);
+
+#endif

@@ -1,0 +1,279 @@
+#include "worker/worker.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/version.h"
+#include "common/queue/scripts.h"
+#include "worker/attempt.h"
+#include "worker/consumer.h"
+#include "worker/queues.h"
+#include "worker/settler.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+enum { LAST_WORD_MS = 3000, HOST_MAX = 32 };
+
+static const struct log_context log_context = {.component = "worker"};
+
+/* ---- room and turns ---- */
+
+size_t worker_room(const struct worker *w)
+{
+    size_t used = w->attempt_count + w->reserved_count;
+
+    if (w->is_draining || !blob_health_is_up(w->store_health) || used >= (size_t)w->config->worker_concurrency)
+        return 0;
+    return (size_t)w->config->worker_concurrency - used;
+}
+
+void worker_pump(struct worker *w)
+{
+    if (!timer_is_running(&w->pump))
+        timer_start(&w->pump, 0);
+}
+
+static void stop_when_done(struct worker *w)
+{
+    if (!w->is_draining || w->leaving_count || w->attempt_count)
+        return;
+    log_info(&log_context, "stopped: every job is settled or given back");
+    loop_stop(w->loop);
+}
+
+/* Another one begins each time, so that a full queue does not starve the others. */
+static void pump_all(void *arg)
+{
+    struct worker *w = arg;
+
+    for (size_t i = 0; i < w->consumer_count; i++)
+        consumer_pump(w->consumers[(w->next_consumer + i) % w->consumer_count]);
+    w->next_consumer = (w->next_consumer + 1) % w->consumer_count;
+    stop_when_done(w);
+}
+
+void worker_attempt_ended(struct worker *w)
+{
+    worker_pump(w);
+}
+
+void worker_consumer_left(struct worker *w)
+{
+    w->leaving_count--;
+    worker_pump(w);
+}
+
+/* ---- what comes and goes ---- */
+
+static void on_redis_ready(void *arg)
+{
+    struct worker *w = arg;
+
+    metrics_set(w->metrics, METRIC_REDIS_UP, 1);
+    metrics_add(w->metrics, METRIC_REDIS_CONNECTS, 1);
+    for (size_t i = 0; i < w->consumer_count; i++)
+        settler_resume(consumer_settler(w->consumers[i]));
+    worker_pump(w);
+}
+
+static void on_redis_lost(void *arg)
+{
+    struct worker *w = arg;
+
+    metrics_set(w->metrics, METRIC_REDIS_UP, 0);
+    for (size_t i = 0; i < w->consumer_count; i++)
+        consumer_doubt(w->consumers[i]);
+}
+
+static void on_store_up(void *arg)
+{
+    struct worker *w = arg;
+
+    attempts_resume_storing(w);
+    worker_pump(w);
+}
+
+static bool is_redis_well(void *arg, char *text, size_t size)
+{
+    const struct worker *w = arg;
+
+    snprintf(text, size, "%s", redis_describe(w->redis));
+    return redis_is_ready(w->redis);
+}
+
+static bool is_store_well(void *arg, char *text, size_t size)
+{
+    const struct worker *w = arg;
+
+    snprintf(text, size, "%s", blob_health_describe(w->store_health));
+    return blob_health_is_up(w->store_health);
+}
+
+/* ---- the way down ---- */
+
+static void on_last_word(void *arg)
+{
+    struct worker *w = arg;
+
+    log_error(&log_context,
+        "stopped with %zu jobs that could not be given back, because redis does not answer (%s); they stay in this "
+        "worker's list",
+        w->attempt_count, redis_describe(w->redis));
+    loop_stop(w->loop);
+}
+
+static void on_drain_deadline(void *arg)
+{
+    struct worker *w = arg;
+
+    w->is_past_deadline = true;
+    log_warn(&log_context, "DRAIN_S is over: %zu jobs are cut off and given back", w->attempt_count);
+    for (size_t i = 0; i < w->consumer_count; i++) {
+        settler_abandon(consumer_settler(w->consumers[i]));
+        consumer_doubt(w->consumers[i]);
+    }
+    attempts_abandon(w);
+    worker_pump(w);
+    timer_init(&w->drain_deadline, w->loop, on_last_word, w);
+    timer_start(&w->drain_deadline, LAST_WORD_MS);
+}
+
+static void on_stop_signal(void *arg)
+{
+    struct worker *w = arg;
+
+    if (w->is_draining)
+        return;
+    w->is_draining = true;
+    log_info(&log_context, "stopping: nothing more is claimed; %zu jobs have %lld s to end", w->attempt_count,
+        (long long)w->config->drain_s);
+    ops_set_draining(w->ops);
+    w->leaving_count = w->consumer_count;
+    for (size_t i = 0; i < w->consumer_count; i++)
+        consumer_leave(w->consumers[i]);
+    timer_init(&w->drain_deadline, w->loop, on_drain_deadline, w);
+    timer_start(&w->drain_deadline, w->config->drain_s * 1000);
+    worker_pump(w);
+}
+
+/* ---- life ---- */
+
+/* Host and a ULID: readable, and of this incarnation alone. */
+static void name_worker(char out[WORKER_ID_SIZE])
+{
+    struct id_generator generator = {0};
+    char host[HOST_MAX + 1] = "";
+    char ulid[ULID_SIZE];
+
+    gethostname(host, HOST_MAX);
+    for (char *c = host; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", *c))
+            *c = '-';
+    id_generate_ulid(&generator, ulid);
+    snprintf(out, WORKER_ID_SIZE, "%s.%s", *host ? host : "worker", ulid);
+}
+
+static bool connect_redis(struct worker *w, struct error *e)
+{
+    struct redis_url url;
+    struct redis_options options = {
+        .url = &url,
+        .component = "worker",
+        .timeout_ms = w->config->redis_timeout_ms,
+        .scripts = queue_scripts(),
+        .script_count = SCRIPT_COUNT,
+        .on_ready = on_redis_ready,
+        .on_lost = on_redis_lost,
+        .arg = w,
+    };
+
+    if (!redis_url_parse(w->config->redis_url, &url, e))
+        return false;
+    w->redis = redis_new(w->loop, &options);
+    w->queue = queue_new(w->redis);
+    redis_url_wipe(&url);
+    return true;
+}
+
+static bool load_handlers(struct worker *w, struct error *e)
+{
+    AUTO_BUF struct buf mistakes = BUF(65536);
+
+    w->handlers = handlers_load(w->loop, w->config->handlers_file, &mistakes);
+    return w->handlers || error_set(e, ERROR_INVALID, "HANDLERS_FILE: %s", mistakes.data);
+}
+
+static void add_consumers(struct worker *w)
+{
+    char name[NAME_SIZE];
+    struct error e;
+
+    while (queues_next(w->config->worker_queues, w->consumer_count, name, &e)) {
+        w->consumers = mem_realloc(w->consumers, (w->consumer_count + 1) * sizeof(struct consumer *));
+        w->consumers[w->consumer_count++] = consumer_new(w, name);
+    }
+}
+
+static bool start_ops(struct worker *w, struct error *e)
+{
+    char labels[128];
+
+    w->ops = ops_new(w->loop, w->config->ops_listen, e);
+    if (!w->ops)
+        return false;
+    snprintf(labels, sizeof(labels), "program=\"jobgate-worker\",version=\"%s\"", version_text());
+    series_set(metrics_series(w->metrics, METRIC_BUILD_INFO, labels), 1);
+    metrics_set(w->metrics, METRIC_WORKER_SLOTS, (double)w->config->worker_concurrency);
+    metrics_set(w->metrics, METRIC_REDIS_UP, 0);
+    metrics_set(w->metrics, METRIC_JOBS_RUNNING, 0);
+    ops_add_metrics(w->ops, w->metrics);
+    ops_add_check(w->ops, "redis", true, is_redis_well, w);
+    ops_add_check(w->ops, "blob_store", true, is_store_well, w);
+    return true;
+}
+
+struct worker *worker_new(struct loop *loop, const struct config *config, struct error *e)
+{
+    struct worker *w = mem_zalloc(sizeof(*w));
+
+    w->loop = loop;
+    w->config = config;
+    w->metrics = metrics_new();
+    name_worker(w->id);
+    timer_init(&w->pump, loop, pump_all, w);
+    timer_init(&w->drain_deadline, loop, on_drain_deadline, w);
+    w->store = blob_store_open(loop, config, e);
+    if (!w->store || !load_handlers(w, e) || !start_ops(w, e))
+        return worker_free(w);
+    w->store_health = blob_health_new(loop, w->store, w->metrics, "worker", on_store_up, w);
+    if (!connect_redis(w, e))
+        return worker_free(w);
+    add_consumers(w);
+    loop_on_signal(loop, SIGTERM, on_stop_signal, w);
+    loop_on_signal(loop, SIGINT, on_stop_signal, w);
+    log_event(LOG_INFO, &log_context, "listening",
+        (const struct log_field[]){{"ops", ops_address(w->ops)}, {"worker", w->id}, {"version", version_text()}}, 3);
+    return w;
+}
+
+struct worker *worker_free(struct worker *w)
+{
+    if (!w)
+        return NULL;
+    for (size_t i = 0; i < w->consumer_count; i++)
+        settler_abandon(consumer_settler(w->consumers[i]));
+    w->redis = redis_free(w->redis);
+    attempts_abandon(w);
+    for (size_t i = 0; i < w->consumer_count; i++)
+        consumer_free(w->consumers[i]);
+    free(w->consumers);
+    w->queue = queue_free(w->queue);
+    w->store_health = blob_health_free(w->store_health);
+    w->store = blob_store_free(w->store);
+    w->handlers = handlers_free(w->handlers);
+    w->ops = ops_free(w->ops);
+    timer_stop(&w->pump);
+    timer_stop(&w->drain_deadline);
+    w->metrics = metrics_free(w->metrics);
+    free(w);
+    return NULL;
+}

@@ -27,7 +27,7 @@ static bool connect_redis(struct api *a, struct error *e)
         .url = &url,
         .component = "api",
         .timeout_ms = a->config->redis_timeout_ms,
-        .scripts = queue_scripts(),
+        .scripts = queue_scripts,
         .script_count = SCRIPT_COUNT,
         .on_ready = on_redis_ready,
         .on_lost = on_redis_lost,

@@ -1,7 +1,6 @@
 /*
  * jobgate-api: takes jobs over REST and puts them on the queue; answers what became of them.
  */
-#include <curl/curl.h>
 #include <sysexits.h>
 
 #include "api/process.h"
@@ -40,9 +39,7 @@ int main(int argc, char **argv)
 
     if (!service_configure(&program, argc, argv, &config, &status))
         return status;
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     status = run(&config);
     config_release(&config);
-    curl_global_cleanup();
     return status;
 }

@@ -1,7 +1,6 @@
 /*
  * jobgate-worker: takes jobs from the queue, runs what their type says, and puts the result into the blob store.
  */
-#include <curl/curl.h>
 #include <sysexits.h>
 
 #include "common/base/log.h"
@@ -41,7 +40,6 @@ int main(int argc, char **argv)
 
     if (!service_configure(&program, argc, argv, &config, &status))
         return status;
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     if (warden_start(&e)) {
         status = run(&config);
         warden_stop();
@@ -50,6 +48,5 @@ int main(int argc, char **argv)
         status = EX_OSERR;
     }
     config_release(&config);
-    curl_global_cleanup();
     return status;
 }

@@ -179,7 +179,7 @@ static bool connect_redis(struct worker *w, struct error *e)
         .url = &url,
         .component = "worker",
         .timeout_ms = w->config->redis_timeout_ms,
-        .scripts = queue_scripts(),
+        .scripts = queue_scripts,
         .script_count = SCRIPT_COUNT,
         .on_ready = on_redis_ready,
         .on_lost = on_redis_lost,

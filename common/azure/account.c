@@ -104,29 +104,37 @@ static bool set_container(
     return true;
 }
 
-/* EVP_DecodeBlock passes over blanks and knows nothing of padding: both are looked at here. */
+/* The bytes that text stands for, 0 when it is not base64 or more than a key holds. EVP_DecodeBlock passes
+ * over blanks and knows nothing of padding: both are looked at here. */
+static size_t decoded_length(const char *text, size_t length)
+{
+    size_t digits = length;
+
+    while (digits && length - digits < 2 && text[digits - 1] == '=')
+        digits--;
+    for (size_t i = 0; i < digits; i++)
+        if (!is_lower_alnum(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') && text[i] != '+' &&
+            text[i] != '/')
+            return 0;
+    if (length % 4 || length / 4 * 3 > ACCOUNT_KEY_MAX + 2)
+        return 0;
+    return length / 4 * 3 - (length - digits);
+}
+
 static bool set_key(
     struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
-    size_t padding = length && text[length - 1] == '=' ? (length > 1 && text[length - 2] == '=' ? 2 : 1) : 0;
-    uint8_t bytes[ACCOUNT_KEY_MAX + 3];
-    int decoded = -1;
+    size_t key_length = decoded_length(text, length);
+    uint8_t bytes[ACCOUNT_KEY_MAX + 4];
 
-    for (size_t i = 0; i < length - padding; i++)
-        if (!is_lower_alnum(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') && text[i] != '+' &&
-            text[i] != '/')
-            length = 0;
-    if (length && length % 4 == 0 && length / 4 * 3 - padding <= ACCOUNT_KEY_MAX &&
-        length / 4 * 3 <= sizeof(bytes))
-        decoded = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length);
-    if (decoded > 0) {
-        a->key_length = (size_t)decoded - padding;
-        memcpy(a->key, bytes, a->key_length);
-    }
+    if (key_length == 0 || key_length > ACCOUNT_KEY_MAX)
+        return error_set(e, ERROR_INVALID,
+            "%s: the account's key is not base64: copy it whole, its two '=' at the end too", setting);
+    EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length);
+    memcpy(a->key, bytes, key_length);
+    a->key_length = key_length;
     explicit_bzero(bytes, sizeof(bytes));
-    return decoded > 0 ||
-           error_set(e, ERROR_INVALID,
-               "%s: the account's key is not base64: copy it whole, its two '=' at the end too", setting);
+    return true;
 }
 
 static struct evhttp_uri *parse_uri(const char *setting, const char *text, struct error *e)

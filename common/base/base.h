@@ -1,5 +1,6 @@
 /*
- * base: what every source file includes first. Attributes, a few macros, and the string functions that nobody may call.
+ * base: what every source file includes first. Attributes, a few macros, and the string functions that nobody
+ * may call.
  */
 #ifndef JOBGATE_BASE_H
 #define JOBGATE_BASE_H
@@ -24,8 +25,8 @@
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A local of pointer type that is released when it leaves its scope: AUTO(json) json_t *doc = …; each type that can be
- * used so defines `static inline void auto_<name>(T **p)`. */
+/* A local of pointer type that is released when it leaves its scope: AUTO(json) json_t *doc = …; each type
+ * that can be used so defines `static inline void auto_<name>(T **p)`. */
 #define AUTO(name) __attribute__((cleanup(auto_##name)))
 
 static inline void auto_free(void *p)

@@ -1,9 +1,10 @@
 /*
- * buf: a growing byte buffer with a ceiling that is set at birth. Always NUL-terminated (the NUL is not counted), so
- * that `data` is a C string when what was appended is text.
+ * buf: a growing byte buffer with a ceiling that is set at birth. Always NUL-terminated (the NUL is not
+ * counted), so that `data` is a C string when what was appended is text.
  *
- * An append that would pass the ceiling appends nothing, marks the buffer as overflown and returns false; later appends
- * fail too. A caller that appends many pieces may ignore the single results and ask buf_is_overflown once at the end.
+ * An append that would pass the ceiling appends nothing, marks the buffer as overflown and returns false;
+ * later appends fail too. A caller that appends many pieces may ignore the single results and ask
+ * buf_is_overflown once at the end.
  */
 #ifndef JOBGATE_BUF_H
 #define JOBGATE_BUF_H
@@ -35,8 +36,8 @@ bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Appends value as decimal digits: what buf_printf("%lld") does, many times faster. */
 bool buf_append_int(struct buf *b, int64_t value);
 
-/* Makes room for `length` more bytes and returns where they go, or NULL past the ceiling; buf_added then counts those
- * that were written. */
+/* Makes room for `length` more bytes and returns where they go, or NULL past the ceiling; buf_added then
+ * counts those that were written. */
 char *buf_reserve(struct buf *b, size_t length) MUST_CHECK;
 void buf_added(struct buf *b, size_t length);
 

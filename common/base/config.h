@@ -29,10 +29,11 @@ struct config {
 /* getenv's signature; tests pass their own. */
 typedef const char *config_lookup(void *arg, const char *name);
 
-/* Fills config for `program`. Returns false with each mistake as a line appended to `mistakes`; config is then still safe
- * to release. For a SECRET, NAME_FILE names a file that holds it (a trailing newline is dropped); not both. */
-bool config_load(struct config *config, enum config_for program, config_lookup *lookup, void *arg, struct buf *mistakes)
-    MUST_CHECK;
+/* Fills config for `program`. Returns false with each mistake as a line appended to `mistakes`; config is
+ * then still safe to release. For a SECRET, NAME_FILE names a file that holds it (a trailing newline is
+ * dropped); not both. */
+bool config_load(struct config *config, enum config_for program, config_lookup *lookup, void *arg,
+    struct buf *mistakes) MUST_CHECK;
 
 /* A lookup in the process's environment. */
 config_lookup config_from_environment;

@@ -18,7 +18,8 @@ bool name_is_valid(const char *text, size_t length)
     return true;
 }
 
-/* getrandom of up to 256 bytes neither fails nor is cut short once the pool of the kernel is filled, getrandom(2). */
+/* getrandom of up to 256 bytes neither fails nor is cut short once the pool of the kernel is filled,
+ * getrandom(2). */
 static void take_random(struct id_generator *g, uint8_t *out, size_t length)
 {
     if (g->pool_left < length) {
@@ -131,7 +132,8 @@ bool id_parse(const char *text, struct job_id *out, struct error *e)
     if (!second || strlen(text) >= JOB_ID_SIZE || !name_is_valid(text, (size_t)(first - text)) ||
         !parse_shard_number(first + 1, (size_t)(second - first - 1), &id.shard.number) ||
         !parse_ulid(second + 1, &id.created_ms))
-        return error_set(e, ERROR_NOT_FOUND, "this is not a job id: it would read like default.0.01KA2B3C4D5E6F7G8H9JKMNPQR");
+        return error_set(e, ERROR_NOT_FOUND,
+            "this is not a job id: it would read like default.0.01KA2B3C4D5E6F7G8H9JKMNPQR");
     memcpy(id.shard.queue, text, (size_t)(first - text));
     memcpy(id.text, text, strlen(text));
     *out = id;

@@ -1,6 +1,7 @@
 /*
- * id: names of queues and types, ULIDs, and the job id that carries its queue and shard: `<queue>.<shard>.<ULID>`.
- * The ULID holds the time of the submission, so ids of a queue sort by it. Source: github.com/ulid/spec.
+ * id: names of queues and types, ULIDs, and the job id that carries its queue and shard:
+ * `<queue>.<shard>.<ULID>`. The ULID holds the time of the submission, so ids of a queue sort by it. Source:
+ * github.com/ulid/spec.
  */
 #ifndef JOBGATE_ID_H
 #define JOBGATE_ID_H
@@ -9,9 +10,9 @@
 #include "common/base/error.h"
 
 enum {
-    NAME_SIZE = 64,       /* a queue's or type's name with its NUL */
-    ULID_SIZE = 27,       /* with its NUL */
-    SHARD_MAX = 4095,     /* the highest shard number of a queue */
+    NAME_SIZE = 64,   /* a queue's or type's name with its NUL */
+    ULID_SIZE = 27,   /* with its NUL */
+    SHARD_MAX = 4095, /* the highest shard number of a queue */
     JOB_ID_SIZE = NAME_SIZE + 5 + ULID_SIZE,
 };
 
@@ -30,7 +31,7 @@ struct job_id {
 /* Makes ids that rise within one generator, also within a millisecond. Not thread-safe: one per loop. */
 struct id_generator {
     int64_t last_ms;
-    uint8_t last[10]; /* the random part of the last ULID, big-endian */
+    uint8_t last[10];   /* the random part of the last ULID, big-endian */
     uint8_t pool[1024]; /* random bytes not yet used */
     size_t pool_left;
 };

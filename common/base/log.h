@@ -1,9 +1,10 @@
 /*
  * log: one line to stdout per thing that happened. JSON when stdout is not a terminal, key=value when it is.
  *
- * Levels mean actions: error = someone should look; warn = we coped; info = a unit of work began or ended; debug = states.
- * An error's text names the remedy. Lines are gathered and written at the end of the loop turn (log_set_flush_hook);
- * warnings and errors are written at once. Safe to use from several threads: each has its own buffer, a line is never cut.
+ * Levels mean actions: error = someone should look; warn = we coped; info = a unit of work began or ended;
+ * debug = states. An error's text names the remedy. Lines are gathered and written at the end of the loop
+ * turn (log_set_flush_hook); warnings and errors are written at once. Safe to use from several threads: each
+ * has its own buffer, a line is never cut.
  */
 #ifndef JOBGATE_LOG_H
 #define JOBGATE_LOG_H
@@ -12,7 +13,8 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* What a part of the program says with each of its lines. Plain data; the strings are borrowed. NULL ids are left out. */
+/* What a part of the program says with each of its lines. Plain data; the strings are borrowed. NULL ids are
+ * left out. */
 struct log_context {
     const char *component; /* "api", "worker", "redis", … */
     const char *job_id;
@@ -20,7 +22,8 @@ struct log_context {
     int attempt; /* 0 = left out */
 };
 
-void log_write(enum log_level level, const struct log_context *context, const char *format, ...) PRINTF_LIKE(3, 4);
+void log_write(enum log_level level, const struct log_context *context, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* A member of a line of its own, for what programs read. */
 struct log_field {
@@ -51,8 +54,8 @@ void log_set_output(int fd, bool as_json);
 /* The name that every line carries as "service". Borrowed. */
 void log_set_service(const char *name);
 
-/* Called (in the thread that logged) when its buffer becomes non-empty; must see to it that log_flush is called soon.
- * Per thread. Without one, each line is written at once. */
+/* Called (in the thread that logged) when its buffer becomes non-empty; must see to it that log_flush is
+ * called soon. Per thread. Without one, each line is written at once. */
 void log_set_flush_hook(void (*hook)(void *arg), void *arg);
 
 /* Writes what this thread has gathered. */

@@ -21,7 +21,7 @@ struct http_call {
     struct curl_slist headers[HTTP_HEADERS_MAX + 2];
     enum wish wish;
     bool is_in_multi;
-    bool is_head_told;
+    bool has_head; /* the final one, to its end */
     bool is_too_big;
     bool is_cancelled;
     char curl_error[CURL_ERROR_SIZE];
@@ -102,11 +102,12 @@ static size_t on_header(char *line, size_t size, size_t length, void *arg)
     (void)size; /* always 1 */
     if (call->is_cancelled)
         return 0;
-    call->response.status = status_of(call);
-    if (call->is_head_told || call->response.status < 200 || (line[0] != '\r' && line[0] != '\n'))
+    if (call->has_head || (line[0] != '\r' && line[0] != '\n'))
         return length;
-    call->is_head_told = true;
-    call->events.on_head(call->arg, &call->response);
+    call->response.status = status_of(call);
+    call->has_head = call->response.status >= 200;
+    if (call->has_head && call->events.on_head)
+        call->events.on_head(call->arg, &call->response);
     return call->is_cancelled ? 0 : length;
 }
 
@@ -146,6 +147,7 @@ static void set_fixed_options(CURL *easy, struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 }
 
@@ -168,7 +170,7 @@ static struct http_call *take_call(struct http_client *c)
     }
     TAILQ_INSERT_TAIL(&c->calls, call, link);
     call->response = (struct http_response){.call = call};
-    call->is_head_told = call->is_too_big = call->is_cancelled = false;
+    call->has_head = call->is_too_big = call->is_cancelled = false;
     call->curl_error[0] = '\0';
     return call;
 }
@@ -254,7 +256,6 @@ static void set_options(struct http_call *call, const struct http_request *reque
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, call->events.on_head ? on_header : NULL);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->low_speed_s);
@@ -299,6 +300,15 @@ void http_cancel(struct http_call *call)
     set_wish(call, WISH_END);
 }
 
+/* Whether the URL is none of ours; curl says UNSUPPORTED_PROTOCOL of an answer that is not HTTP, too. */
+static bool is_bad_url(const struct http_call *call, CURLcode code)
+{
+    long sent = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+    return sent == 0 && (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL);
+}
+
 /* Writes into e why there is no whole response. */
 static void explain(const struct http_call *call, CURLcode code, struct error *e)
 {
@@ -310,7 +320,9 @@ static void explain(const struct http_call *call, CURLcode code, struct error *e
         error_set(e, ERROR_TOO_BIG, "the answer is larger than %zu bytes", call->response.body.ceiling);
     else if (code == CURLE_OPERATION_TIMEDOUT)
         error_set(e, ERROR_TIMEOUT, "%s", why);
-    else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+    else if (code == CURLE_OK)
+        error_set(e, ERROR_STORE_AWAY, "the answer broke off in its head");
+    else if (is_bad_url(call, code))
         error_set(e, ERROR_INVALID, "%s", why);
     else
         error_set(e, ERROR_STORE_AWAY, "%s", why);
@@ -318,7 +330,7 @@ static void explain(const struct http_call *call, CURLcode code, struct error *e
 
 static void end(struct http_call *call, CURLcode code)
 {
-    bool is_whole = code == CURLE_OK && !call->is_cancelled;
+    bool is_whole = code == CURLE_OK && call->has_head && !call->is_cancelled;
     struct error e;
 
     clear_wish(call);
@@ -463,6 +475,8 @@ struct http_client *http_client_new(struct loop *loop, int connections, int max_
     c->loop = loop;
     c->max_idle_s = max_idle_s;
     c->no_proxy = make_no_proxy();
+    curl_global_init(
+        CURL_GLOBAL_DEFAULT); /* counted by curl; what never speaks HTTP never pays for its TLS library */
     c->multi = curl_multi_init();
     if (!c->multi)
         abort(); /* out of memory: mem.h's policy */
@@ -498,6 +512,7 @@ struct http_client *http_client_free(struct http_client *c)
         free_call(call);
     }
     curl_multi_cleanup(c->multi);
+    curl_global_cleanup();
     while (!LIST_EMPTY(&c->watches))
         free_watch(LIST_FIRST(&c->watches));
     timer_stop(&c->curl_timer);

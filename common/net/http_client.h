@@ -58,7 +58,7 @@ struct http_events {
 
 /* connections: how many may be kept open to one host; calls beyond it wait their turn. max_idle_s: a
  * connection that was idle for longer is not used again (a server that closes idle connections would answer
- * with a reset). curl_global_init must have been called. */
+ * with a reset). Call it before other threads start. */
 struct http_client *http_client_new(struct loop *loop, int connections, int max_idle_s);
 
 /* Cancels what is under way without calling its on_done. Not from inside a callback of a call. Takes NULL;

@@ -81,7 +81,7 @@ bool queue_take(struct queue *q, const struct shard *shard, const char *worker, 
 
     key_ready(shard, &ready);
     key_taken(shard, worker, &taken);
-    redis_request_begin_script(&q->request, &queue_scripts()[SCRIPT_TAKE], 2, 1);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_TAKE], 2, 1);
     queue_add_key(q, &ready);
     queue_add_key(q, &taken);
     redis_request_add_int(&q->request, (int64_t)count);
@@ -131,7 +131,7 @@ bool queue_start(struct queue *q, const struct shard *shard, const char *worker,
     p->arg = arg;
     key_taken(shard, worker, &taken);
     key_stats(shard, &stats);
-    redis_request_begin_script(&q->request, &queue_scripts()[SCRIPT_START], 2 + count, 1 + count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_START], 2 + count, 1 + count);
     queue_add_key(q, &taken);
     queue_add_key(q, &stats);
     queue_add_job_keys(q, ids, count);
@@ -161,7 +161,7 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
     key_taken(shard, worker, &taken);
     key_ready(shard, &ready);
     key_stats(shard, &stats);
-    redis_request_begin_script(&q->request, &queue_scripts()[SCRIPT_GIVE_BACK], 3 + count, 1 + count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_GIVE_BACK], 3 + count, 1 + count);
     queue_add_key(q, &taken);
     queue_add_key(q, &ready);
     queue_add_key(q, &stats);

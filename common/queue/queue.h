@@ -1,6 +1,6 @@
 /*
  * queue: the protocol between callers, Redis and workers. Each verb is one round trip on a connection whose scripts are
- * queue_scripts(); each answer comes once, later. When a verb returns false nothing was sent and its callback is never
+ * queue_scripts; each answer comes once, later. When a verb returns false nothing was sent and its callback is never
  * called.
  *
  *                  ┌────────── due ───────────┐

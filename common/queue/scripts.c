@@ -1,14 +1,7 @@
 #include "common/queue/scripts.h"
 
-struct script *queue_scripts(void)
-{
-    static struct script scripts[SCRIPT_COUNT];
-
-    if (!scripts[0].name) {
-#define SCRIPT(id, file) scripts[SCRIPT_##id] = (struct script){.name = #file, .source = script_##file##_source};
-        QUEUE_SCRIPTS(SCRIPT)
+const struct script queue_scripts[SCRIPT_COUNT] = {
+#define SCRIPT(id, file) {.name = #file, .source = script_##file##_source, .sha1 = script_##file##_sha1},
+    QUEUE_SCRIPTS(SCRIPT)
 #undef SCRIPT
-        script_prepare(scripts, SCRIPT_COUNT);
-    }
-    return scripts;
-}
+};

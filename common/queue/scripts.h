@@ -21,11 +21,11 @@ enum queue_script {
     SCRIPT_COUNT
 };
 
-#define SCRIPT(id, name) extern const char script_##name##_source[];
+#define SCRIPT(id, name) extern const char script_##name##_source[], script_##name##_sha1[];
 QUEUE_SCRIPTS(SCRIPT)
 #undef SCRIPT
 
-/* All of them, with their SHA-1, indexed by enum queue_script. The first call must come before threads start. */
-struct script *queue_scripts(void);
+/* All of them, indexed by enum queue_script. */
+extern const struct script queue_scripts[SCRIPT_COUNT];
 
 #endif

@@ -44,7 +44,7 @@ bool queue_settle(struct queue *q, const struct shard *shard, const char *worker
     key_taken(shard, worker, &taken);
     key_stats(shard, &stats);
     key_dead(shard, &dead);
-    redis_request_begin_script(&q->request, &queue_scripts()[SCRIPT_SETTLE], 3 + count, 2 + 5 * count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 3 + count, 2 + 5 * count);
     queue_add_key(q, &taken);
     queue_add_key(q, &stats);
     queue_add_key(q, &dead);

@@ -45,7 +45,7 @@ bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spe
     key_job(id, &job);
     key_ready(&id->shard, &ready);
     key_stats(&id->shard, &stats);
-    redis_request_begin_script(&q->request, &queue_scripts()[SCRIPT_SUBMIT], 3, 2);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SUBMIT], 3, 2);
     queue_add_key(q, &job);
     queue_add_key(q, &ready);
     queue_add_key(q, &stats);

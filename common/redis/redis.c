@@ -8,7 +8,6 @@
 #include <hiredis/async.h>
 #include <hiredis/adapters/libevent.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 /* The way of a connection: IDLE -> RESOLVING -> CONNECTING -> GREETING -> READY, and from each back to IDLE. In LEAVING
@@ -19,6 +18,7 @@ enum {
     RETRY_FIRST_MS = 100,
     RETRY_CEILING_MS = 5000,
     IDLE_PING_MS = 60000, /* a managed Redis closes what was idle for ten minutes */
+    SAME_OUTAGE_MS = 10000,
     REASON_SIZE = 256,
 };
 
@@ -50,7 +50,8 @@ struct redis {
     long long client_id;
     bool is_closing;
     char reason[REASON_SIZE];
-    char logged_reason[REASON_SIZE];
+    char logged_reason[REASON_SIZE]; /* "" while it is not away */
+    int64_t logged_at_ms;
     struct op *free_ops;
     struct redis_request request; /* for its own commands */
 };
@@ -58,19 +59,6 @@ struct redis {
 static struct log_context log_of(const struct redis *r)
 {
     return (struct log_context){.component = r->options.component};
-}
-
-void script_prepare(struct script *scripts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        unsigned char digest[EVP_MAX_MD_SIZE];
-        unsigned length;
-
-        if (EVP_Digest(scripts[i].source, strlen(scripts[i].source), digest, &length, EVP_sha1(), NULL) != 1)
-            abort();
-        for (unsigned at = 0; at < length; at++)
-            snprintf(scripts[i].sha1 + at * 2, 3, "%02x", digest[at]);
-    }
 }
 
 /* ---- leaving ---- */
@@ -81,6 +69,9 @@ static void log_loss(struct redis *r)
 
     if (r->options.is_secondary || r->is_closing || strcmp(r->reason, r->logged_reason) == 0)
         return;
+    if (*r->logged_reason && clock_steady_ms() - r->logged_at_ms < SAME_OUTAGE_MS)
+        return; /* "closed" and then "refused" is one outage; a reason that comes later is news */
+    r->logged_at_ms = clock_steady_ms();
     memcpy(r->logged_reason, r->reason, sizeof(r->reason));
     log_warn(&context, "redis %s:%d is away: %s; what needs it is refused, and it is tried again until it answers",
         r->url.host, r->url.port, r->reason);

@@ -23,18 +23,15 @@ struct redis;
 struct script {
     const char *name;
     const char *source;
-    char sha1[41]; /* filled by script_prepare */
+    const char *sha1; /* of the source, 40 hex digits: the name that EVALSHA takes */
 };
-
-/* Fills the SHA-1 of each script. */
-void script_prepare(struct script *scripts, size_t count);
 
 struct redis_options {
     const struct redis_url *url; /* copied */
     const char *component;       /* for log lines and CLIENT SETNAME; borrowed for ever */
     bool is_secondary;           /* says nothing of its losses: another connection to the same server does */
     int64_t timeout_ms;          /* an answer that is overdue for longer ends the connection */
-    struct script *scripts;      /* borrowed for ever */
+    const struct script *scripts; /* borrowed for ever */
     size_t script_count;
     loop_callback *on_ready;     /* optional: each time that it became ready */
     loop_callback *on_lost;      /* optional: each time that it was ready and is no more, after the pending answers */

@@ -77,7 +77,8 @@ static void on_readable(struct bufferevent *connection, void *arg)
 
     if (!length)
         return;
-    ck_assert_msg(s->request_count < s->step_count, "request %zu is more than the script has", s->request_count + 1);
+    ck_assert_msg(
+        s->request_count < s->step_count, "request %zu is more than the script has", s->request_count + 1);
     s->request_count++;
     char *at = buf_reserve(&step->request, length);
 
@@ -111,8 +112,8 @@ struct script_server *script_server_new(struct loop *l)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct script_server *s = mem_zalloc(sizeof(*s));
 
-    s->listener = evconnlistener_new_bind(loop_base(l), on_accept, s, LEV_OPT_CLOSE_ON_FREE, -1,
-        (struct sockaddr *)&address, sizeof(address));
+    s->listener = evconnlistener_new_bind(
+        loop_base(l), on_accept, s, LEV_OPT_CLOSE_ON_FREE, -1, (struct sockaddr *)&address, sizeof(address));
     ck_assert_ptr_nonnull(s->listener);
     return s;
 }
@@ -146,8 +147,8 @@ int script_server_port(const struct script_server *s)
 void script_server_say(struct script_server *s, const char *bytes, bool closes)
 {
     ck_assert_uint_lt(s->step_count, STEPS_MAX);
-    s->steps[s->step_count++] =
-        (struct step){.bytes = bytes ? mem_strdup(bytes) : NULL, .closes = closes, .request = BUF(REQUEST_MAX)};
+    s->steps[s->step_count++] = (struct step){
+        .bytes = bytes ? mem_strdup(bytes) : NULL, .closes = closes, .request = BUF(REQUEST_MAX)};
 }
 
 size_t script_server_requests(const struct script_server *s)

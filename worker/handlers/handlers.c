@@ -2,6 +2,7 @@
 #include "common/base/mem.h"
 #include "worker/handlers/children.h"
 #include "worker/handlers/kind.h"
+#include "worker/handlers/warden.h"
 
 #include <errno.h>
 
@@ -174,6 +175,7 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
     h->loop = loop;
     h->deferred_end = &h->deferred;
     children_open(loop);
+    warden_watch();
     parse_file(h, &top);
     return mistake_count ? handlers_free(h) : h;
 }
@@ -189,6 +191,7 @@ struct handlers *handlers_free(struct handlers *h)
         free(h->list[i].type);
         free(h->list[i].content_type);
     }
+    warden_unwatch();
     children_close();
     free(h->list);
     free(h);

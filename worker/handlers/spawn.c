@@ -156,8 +156,10 @@ bool spawn_pipe_open(struct spawn_pipe *p, enum spawn_direction direction, struc
     ends[0] = move_up(ends[0]);
     ends[1] = move_up(ends[1]);
     if (ends[0] < 0 || ends[1] < 0) {
-        close(ends[0]);
-        close(ends[1]);
+        if (ends[0] >= 0)
+            close(ends[0]);
+        if (ends[1] >= 0)
+            close(ends[1]);
         return error_set(e, ERROR_INTERNAL, "no pipe for a handler: raise the limit of open files");
     }
     p->programs_end = ends[direction == PROGRAM_READS ? 0 : 1];

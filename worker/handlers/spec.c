@@ -9,7 +9,7 @@ static void append_step(struct buf *pointer, const char *name)
     char shown[NAME_SHOWN + 1];
     size_t length = 0;
 
-    for (; name[length] && length < NAME_SHOWN; length++)
+    for (; length < NAME_SHOWN && name[length]; length++)
         shown[length] = (unsigned char)name[length] < ' ' ? '?' : name[length];
     while (name[length] && length && ((unsigned char)name[length] & 0xc0) == 0x80)
         length--;

@@ -23,8 +23,8 @@ static struct {
     pid_t pid;            /* 0 = there is none */
     int fd;               /* the writing end, non-blocking */
     struct groups groups; /* the living ones: what the warden knows, too */
-    struct loop *loop;    /* NULL = it is not watched */
-    struct child child;
+    int watch_count;
+    struct child child; /* in the table while there is a warden and it is watched */
 } warden;
 
 static const struct log_context context = {.component = "warden"};
@@ -93,6 +93,19 @@ static _Noreturn void be_warden(int fd, struct groups *g)
     _exit(0);
 }
 
+/* The new one knows the living groups at once: it begins with a copy of this process's memory. */
+static void on_exited(void *UNUSED(arg), const siginfo_t *UNUSED(how))
+{
+    struct error e;
+
+    log_error(&context, "the warden (process %d) was killed; another one is started", (int)warden.pid);
+    close(warden.fd);
+    warden.pid = 0;
+    if (!warden_start(&e))
+        log_error(
+            &context, "no warden: %s; handlers may outlive this worker if it is killed: restart it", e.text);
+}
+
 bool warden_start(struct error *e)
 {
     int ends[2];
@@ -114,45 +127,35 @@ bool warden_start(struct error *e)
     fcntl(ends[1], F_SETFL, O_NONBLOCK);
     warden.pid = pid;
     warden.fd = ends[1];
+    if (warden.watch_count)
+        children_add(&warden.child, pid, on_exited, NULL);
     return true;
 }
 
-/* The new one knows the living groups at once: it begins with a copy of this process's memory. */
-static void on_warden_exited(void *UNUSED(arg), const siginfo_t *UNUSED(how))
+void warden_watch(void)
 {
-    struct error e;
-
-    log_error(&context, "the warden (process %d) was killed; another one is started", (int)warden.pid);
-    close(warden.fd);
-    warden.pid = 0;
-    if (warden_start(&e))
-        children_add(&warden.child, warden.pid, on_warden_exited, NULL);
-    else
-        log_error(
-            &context, "no warden: %s; handlers may outlive this worker if it is killed: restart it", e.text);
+    if (!warden.watch_count++ && warden.pid)
+        children_add(&warden.child, warden.pid, on_exited, NULL);
 }
 
-void warden_watch(struct loop *l)
+void warden_unwatch(void)
 {
-    assert(warden.pid && !warden.loop);
-    warden.loop = l;
-    children_open(l);
-    children_add(&warden.child, warden.pid, on_warden_exited, NULL);
+    assert(warden.watch_count);
+    if (--warden.watch_count == 0)
+        children_remove(&warden.child);
 }
 
 void warden_stop(void)
 {
-    if (warden.loop) {
-        children_remove(&warden.child);
-        children_close();
-    }
-    if (warden.pid) {
-        close(warden.fd);
-        while (waitpid(warden.pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
+    if (!warden.pid)
+        return;
+    children_remove(&warden.child);
+    close(warden.fd);
+    while (waitpid(warden.pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
     free(warden.groups.ids);
-    memset(&warden, 0, sizeof(warden));
+    warden.groups = (struct groups){0};
+    warden.pid = 0;
 }
 
 static bool tell(record r)

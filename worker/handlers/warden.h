@@ -11,15 +11,16 @@
 
 #include "common/base/base.h"
 #include "common/base/error.h"
-#include "common/net/loop.h"
 
 /* Starts it; to be called before there are threads. Fails: INTERNAL. */
 bool warden_start(struct error *e) MUST_CHECK;
 
-/* From now on a warden that dies is replaced, with a line in the log. Until warden_stop. */
-void warden_watch(struct loop *l);
+/* From now on, until warden_unwatch, a warden that dies is replaced, with a line in the log; needs
+ * children_open. Counted; handlers_load and handlers_free call them. */
+void warden_watch(void);
+void warden_unwatch(void);
 
-/* Ends it and waits until it is gone; before the loop is freed. Harmless when there is none. */
+/* Ends it and waits until it is gone. Harmless when there is none. */
 void warden_stop(void);
 
 /* Tells the warden of the calling process's own group. For a child between vfork and exec: only system calls,

@@ -22,10 +22,12 @@ static void open_stage(void)
                    "\"env\": {\"kind\": \"command\", \"command\": [\"/usr/bin/env\"]},"
                    "\"wc\": {\"kind\": \"command\", \"command\": [\"/usr/bin/wc\", \"-w\"]},"
                    "\"sh\": {\"kind\": \"command\", \"command\": [\"/bin/sh\"]}");
+    ck_assert_int_eq(chdir(s.directory), 0); /* where the scripts put their files */
 }
 
 static void close_stage(void)
 {
+    ck_assert_int_eq(chdir("/"), 0);
     stage_close(&s);
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* every child was reaped */
 }
@@ -205,7 +207,7 @@ START_TEST(no_descriptors_left_is_tried_again_later)
     int fds[1024];
     int count = 0;
 
-    while (count < 1024 && (fds[count] = dup(0)) >= 0 && fds[count] < 200)
+    while (count < 1023 && (fds[count] = dup(0)) >= 0 && fds[count] < 200)
         count++;
     ck_assert_int_ge(fds[count], 200);
     for (int room = 0; room < 10; room++) { /* each step of the start meets the limit once */

@@ -84,7 +84,6 @@ static _Noreturn void be_worker(void)
     write_pid("warden", warden_pid());
     setenv("TMPDIR", directory, 1);
     stage_open(&s, "\"sh\": {\"kind\": \"command\", \"command\": [\"/bin/sh\"]}");
-    warden_watch(s.loop);
     stage_start(&s, &input, &ended);
     timer_init(&timer, s.loop, on_turn, &timer);
     timer_start(&timer, 0);
@@ -263,26 +262,26 @@ END_TEST
 START_TEST(warden_that_does_not_read_is_replaced)
 {
     struct error e;
-    struct loop *loop = loop_new();
+    struct stage s;
     int64_t deadline_ms = clock_steady_ms() + 30000;
     pid_t first;
 
     log_set_output(open("/dev/null", O_WRONLY | O_CLOEXEC), true);
     signal(SIGPIPE, SIG_IGN);
     ck_assert(warden_start(&e));
-    warden_watch(loop);
+    stage_open(&s, "\"echo\": {\"kind\": \"builtin\", \"builtin\": \"echo\"}");
     first = warden_pid();
     kill(first, SIGSTOP);
     for (int i = 0; i < 17000; i++)
         warden_remove(0x3ffffff0); /* beyond any process id */
     while (warden_pid() == first) {
         ck_assert(wait_until(deadline_ms));
-        event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+        event_base_loop(loop_base(s.loop), EVLOOP_NONBLOCK);
     }
     ck_assert(process_lives(warden_pid()));
     ck_assert(!process_lives(first));
+    stage_close(&s);
     warden_stop();
-    loop_free(loop);
 }
 END_TEST
 

@@ -159,7 +159,6 @@ struct error_pages *error_pages_new(struct loop *l, int64_t max_body_bytes)
 
     p->loop = l;
     p->max_body = max_body_bytes;
-    of_this_thread = p;
     return p;
 }
 
@@ -171,8 +170,9 @@ struct error_pages *error_pages_free(struct error_pages *p)
     return NULL;
 }
 
-void error_pages_watch(struct bufferevent *b)
+void error_pages_watch(struct error_pages *p, struct bufferevent *b)
 {
+    of_this_thread = p;
     if (!evbuffer_add_cb(bufferevent_get_output(b), on_output, b))
         abort(); /* mem.h's policy */
 }

@@ -20,8 +20,8 @@ struct error_pages;
 struct error_pages *error_pages_new(struct loop *l, int64_t max_body_bytes);
 struct error_pages *error_pages_free(struct error_pages *p); /* takes NULL; returns NULL */
 
-/* Watches what b sends until b is freed. In the thread, and in the lifetime, of the error_pages. */
-void error_pages_watch(struct bufferevent *b);
+/* Watches what b sends until b is freed; in the loop's thread, where p is the only one. */
+void error_pages_watch(struct error_pages *p, struct bufferevent *b);
 
 /* Between these two the api itself writes: nothing is looked at. */
 void error_pages_pause(struct error_pages *p);

@@ -13,6 +13,7 @@ struct download {
     struct blob_op *reading;
     bool is_streaming; /* the answer's head is out */
     int64_t left;      /* bytes that were announced and not sent yet */
+    size_t ahead;      /* bytes that were sent with the piece that paused the store: they come again */
 };
 
 static void free_download(struct download *d)
@@ -77,11 +78,16 @@ static void on_drained(struct exchange *x)
 static bool on_data(void *arg, const void *data, size_t length)
 {
     struct download *d = arg;
+    size_t known = length < d->ahead ? length : d->ahead;
 
-    if (exchange_is_head(d->exchange))
+    d->ahead -= known;
+    if (exchange_is_head(d->exchange) || known == length)
         return true;
-    d->left -= (int64_t)length;
-    return exchange_stream(d->exchange, data, length, on_drained);
+    d->left -= (int64_t)(length - known);
+    if (exchange_stream(d->exchange, (const char *)data + known, length - known, on_drained))
+        return true;
+    d->ahead = length;
+    return false;
 }
 
 static void on_done(void *arg, const struct error *e)

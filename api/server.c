@@ -246,12 +246,13 @@ static void on_request(struct evhttp_request *request, void *arg)
     exchange_problem(x, &e, NULL);
 }
 
-static struct bufferevent *on_connection(struct event_base *base, void *UNUSED(arg))
+static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
+    struct server *s = arg;
     struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
     if (b)
-        error_pages_watch(b);
+        error_pages_watch(s->pages, b);
     return b;
 }
 
@@ -260,7 +261,7 @@ static void configure(struct server *s, const struct config *config)
     evhttp_set_timeout(s->http, (int)config->request_timeout_s);
     evhttp_set_max_headers_size(s->http, HEADERS_MAX);
     evhttp_set_max_body_size(s->http, (ev_ssize_t)config->max_body);
-    evhttp_set_bevcb(s->http, on_connection, NULL);
+    evhttp_set_bevcb(s->http, on_connection, s);
     evhttp_set_gencb(s->http, on_request, s);
     /* All that evhttp knows, so that the router can answer 405 with Allow: evhttp itself would say 501. */
     evhttp_set_allowed_methods(s->http,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the test programs named on the command line and ends with the line "N passed, N failed".
 # What they start gets JOBGATE_TEST_RUN in its environment and makes its files under TMPDIR; whatever of both is left at
-# the end counts as a failure.
+# the end counts as a failure, unless a failed test explains it: its clean-up did not run.
 set -u
 
 if [ "${JOBGATE_VARIANT:-}" = asan ]; then
@@ -26,14 +26,12 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+mkdir "$directory/files"
+
 for program in "$@"; do
-    counts=
-    while IFS= read -r line; do
-        case $line in
-        'counts '*) counts=$line ;;
-        *) printf '%s\n' "$line" ;;
-        esac
-    done < <(TMPDIR=$directory JOBGATE_TEST_RUN=$directory "$program" 2>&1)
+    TMPDIR=$directory/files JOBGATE_TEST_RUN=$directory "$program" 2>&1 | tee "$directory/output" |
+        grep --line-buffered -v '^counts '
+    counts=$(grep '^counts ' "$directory/output" | tail -n 1)
     if [ -n "$counts" ]; then
         read -r _ good bad <<<"$counts"
         passed=$((passed + good))
@@ -49,8 +47,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 0.2
 done
 left=$(left_processes | while read -r pid; do tr '\0' ' ' <"/proc/$pid/cmdline"; echo; done)
-[ -n "$left" ] || left=$(ls -A "$directory")
-if [ -n "$left" ]; then
+[ -n "$left" ] || left=$(find "$directory/files" -mindepth 1)
+if [ -n "$left" ] && [ "$failed" -eq 0 ]; then
     printf 'The tests left behind:\n%s\n' "$left"
     failed=$((failed + 1))
 fi

@@ -211,12 +211,18 @@ void directory_make(char path[PROCESS_PATH_SIZE])
 static int remove_entry(
     const char *path, const struct stat *UNUSED(status), int UNUSED(kind), struct FTW *UNUSED(at))
 {
-    return remove(path);
+    (void)remove(path); /* what cannot go keeps its directory, and that is tried again */
+    return 0;
 }
 
+/* A program that is just being killed may still write: an emptied directory may not stay empty. */
 void directory_remove(const char *path)
 {
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    int64_t deadline_ms = clock_steady_ms() + 5000;
+
+    do
+        nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    while (access(path, F_OK) == 0 && wait_until(deadline_ms));
 }
 
 int port_find_free(void)

@@ -572,8 +572,9 @@ struct killed_late {
 static void kill_when_leader_is_gone(void *arg)
 {
     struct killed_late *k = arg;
+    siginfo_t how;
 
-    if (waitpid(*k->leader, NULL, WNOHANG) == -1)
+    if (waitid(P_PID, (id_t)*k->leader, &how, WEXITED | WNOHANG | WNOWAIT) == -1)
         run_kill(k->run, ERROR_STOPPED);
     else
         timer_start(&k->timer, 10);

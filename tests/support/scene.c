@@ -1,5 +1,6 @@
 #include "tests/support/scene.h"
 #include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/base/mem.h"
 
 #include <check.h>
@@ -58,9 +59,9 @@ void scene_close(struct scene *s)
 
 /* ---- programs ---- */
 
-typedef struct jobgate *starter(const char *const *settings);
+typedef struct jobgate *start_program(const char *const *settings);
 
-static struct jobgate *start(struct scene *s, starter *starter, const char *const *settings)
+static struct jobgate *start(struct scene *s, start_program *start_it, const char *const *settings)
 {
     const char *all[SETTINGS_MAX + 4];
     size_t count = 0;
@@ -73,7 +74,7 @@ static struct jobgate *start(struct scene *s, starter *starter, const char *cons
     all[count++] = s->store;
     all[count++] = s->handlers;
     all[count] = NULL;
-    return starter(all);
+    return start_it(all);
 }
 
 struct jobgate *scene_new_api(struct scene *s, const char *const *settings)

@@ -477,10 +477,19 @@ START_TEST(worker_without_stdin_and_stdout_can_start_it)
 }
 END_TEST
 
+/* The mask that /proc/<pid>/status shows behind this name. The two signals that glibc keeps for itself (32 and
+ * 33) are left out: nobody can reset those through it, and who started the tests may have them ignored. */
+static uint64_t signal_mask(const char *status, const char *name)
+{
+    static const uint64_t of_glibc = UINT64_C(3) << 31;
+    const char *at = strstr(status, name);
+
+    ck_assert_msg(at != NULL, "%s not in: %s", name, status);
+    return strtoull(at + strlen(name), NULL, 16) & ~of_glibc;
+}
+
 START_TEST(signals_and_privileges_are_reset)
 {
-    static const char *const wanted[] = {
-        "SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "NoNewPrivs:\t1"};
     struct ended ended;
     sigset_t blocked;
 
@@ -488,10 +497,10 @@ START_TEST(signals_and_privileges_are_reset)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR2);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
-    run_script(
-        "grep -E 'Sig(Blk|Ign)|NoNew' /proc/self/status; cut -d ' ' -f 5 /proc/self/stat; echo $$", &ended);
-    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++)
-        ck_assert_msg(strstr(ended.result.data, wanted[i]), "%s not in: %s", wanted[i], ended.result.data);
+    run_script("grep -E 'Sig(Blk|Ign)|NoNew' /proc/self/status", &ended);
+    ck_assert_uint_eq(signal_mask(ended.result.data, "SigBlk:"), 0);
+    ck_assert_uint_eq(signal_mask(ended.result.data, "SigIgn:"), 0);
+    ck_assert_ptr_nonnull(strstr(ended.result.data, "NoNewPrivs:\t1"));
     sigprocmask(SIG_BLOCK, NULL, &blocked);
     ck_assert(sigismember(&blocked, SIGUSR2) == 1 && sigismember(&blocked, SIGUSR1) == 0);
     ended_release(&ended);

@@ -63,8 +63,9 @@ $(B)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,compile $<)$(COMPILE) $(CHECK_CFLAGS) -c -o $@ $<
 
+$(B)/gen/%_suites.o: LANGUAGE += $(CHECK_CFLAGS)
 $(B)/gen/%.o: $(B)/gen/%.c Makefile
-	$(call say,compile $<)$(COMPILE) $(CHECK_CFLAGS) -c -o $@ $<
+	$(call say,compile $<)$(COMPILE) -c -o $@ $<
 
 $(B)/libjobgate.a: $(COMMON)
 $(B)/libapi.a: $(API)

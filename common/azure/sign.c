@@ -30,9 +30,10 @@ static bool split_header(const char *line, struct pair *out, struct error *e)
     const char *colon = strchr(line, ':');
     const char *end = line + strlen(line);
 
-    if (!colon || strpbrk(line, "\r\n"))
-        return error_set(
-            e, ERROR_INVALID, "a header without a colon, or with a line break in it, cannot be signed");
+    if (!colon || strpbrk(line, "\r\n")) {
+        error_set(e, ERROR_INVALID, "a header without a colon, or with a line break in it, cannot be signed");
+        return false;
+    }
     *out = (struct pair){.name = line, .name_length = (size_t)(colon - line), .value = colon + 1};
     while (is_space(*out->value))
         out->value++;
@@ -45,8 +46,10 @@ static bool split_header(const char *line, struct pair *out, struct error *e)
 static bool split_headers(
     const struct sign_request *request, struct pair out[SIGN_HEADERS_MAX], struct error *e)
 {
-    if (request->header_count > SIGN_HEADERS_MAX)
-        return error_set(e, ERROR_TOO_BIG, "more than %d headers cannot be signed", SIGN_HEADERS_MAX);
+    if (request->header_count > SIGN_HEADERS_MAX) {
+        error_set(e, ERROR_TOO_BIG, "more than %d headers cannot be signed", SIGN_HEADERS_MAX);
+        return false;
+    }
     for (size_t i = 0; i < request->header_count; i++)
         if (!split_header(request->headers[i], &out[i], e))
             return false;
@@ -146,15 +149,20 @@ static void append_decoded(struct buf *out, const char *text, size_t length)
 static bool split_query(
     const char *query, struct pair out[SIGN_PARAMETERS_MAX], size_t *count, struct error *e)
 {
-    if (strchr(query, '+'))
-        return error_set(e, ERROR_INVALID, "a query with '+' in it cannot be signed: send %%20 or %%2B");
-    for (*count = 0; *query; query += *query == '&') {
+    *count = 0;
+    if (strchr(query, '+')) {
+        error_set(e, ERROR_INVALID, "a query with '+' in it cannot be signed: send %%20 or %%2B");
+        return false;
+    }
+    for (; *query; query += *query == '&') {
         size_t length = strcspn(query, "&");
         size_t name_length = strcspn(query, "=&");
 
-        if (*count == SIGN_PARAMETERS_MAX)
-            return error_set(
+        if (*count == SIGN_PARAMETERS_MAX) {
+            error_set(
                 e, ERROR_TOO_BIG, "more than %d query parameters cannot be signed", SIGN_PARAMETERS_MAX);
+            return false;
+        }
         if (length)
             out[(*count)++] = (struct pair){query, name_length, query + name_length + (name_length < length),
                 length - name_length - (name_length < length)};

@@ -51,9 +51,9 @@ struct azure_store {
     int64_t deadline_ms;
     int connections;
     int calls; /* under way, at most one for each connection */
-    LIST_HEAD(, azure_op) ops;
+    LIST_HEAD(azure_ops, azure_op) ops;
     /* Operations whose turn comes when a call ends. curl would queue them too, at several times the cost. */
-    TAILQ_HEAD(, azure_op) queue;
+    TAILQ_HEAD(azure_queue, azure_op) queue;
 };
 
 struct azure_op {
@@ -104,13 +104,18 @@ static void leave_queue(struct azure_op *op)
     op->phase = PHASE_CALLING;
 }
 
+static void release_op(struct azure_op *op)
+{
+    timer_stop(&op->timer);
+    buf_release(&op->error_body);
+    free(op);
+}
+
 static void free_op(struct azure_op *op)
 {
     leave_queue(op);
-    timer_stop(&op->timer);
-    buf_release(&op->error_body);
     LIST_REMOVE(op, link);
-    free(op);
+    release_op(op);
 }
 
 /* The one end of an operation. */
@@ -599,8 +604,10 @@ static void free_store(struct blob_store *base)
     struct azure_store *s = (struct azure_store *)base;
 
     http_client_free(s->http);
-    while (!LIST_EMPTY(&s->ops))
-        free_op(LIST_FIRST(&s->ops));
+    for (struct azure_op *op = LIST_FIRST(&s->ops), *next; op; op = next) {
+        next = LIST_NEXT(op, link);
+        release_op(op);
+    }
     azure_account_release(&s->account);
     free(s);
 }

@@ -83,7 +83,8 @@ struct blob_op *blob_put(struct blob_store *s, const char *name, const struct bl
 struct blob_op *blob_head(struct blob_store *s, const char *name, blob_put_done *done, void *arg);
 
 /* Reads a blob as a stream: on_head once, on_data for each piece, done at the end. on_data returning false
- * pauses until blob_resume (the same bytes then come again). done's e: NOT_FOUND when there is no such blob; on_head is not called then. */
+ * pauses until blob_resume (the same bytes then come again). done's e: NOT_FOUND when there is no such blob;
+ * on_head is not called then. */
 struct blob_reader {
     void (*on_head)(void *arg, const struct blob_properties *properties);
     bool (*on_data)(void *arg, const void *data, size_t length);

@@ -32,7 +32,7 @@ struct directory_store {
     struct blob_store base;
     struct loop *loop;
     char root[ROOT_SIZE];
-    LIST_HEAD(, directory_op) ops;
+    LIST_HEAD(directory_ops, directory_op) ops;
 };
 
 struct directory_op {
@@ -74,8 +74,9 @@ static bool fail(struct error *e, const char *verb, const char *path)
         path, strerror(number));
 }
 
-static void fill_paths(const struct directory_op *op, struct paths *p)
+static struct paths paths_of(const struct directory_op *op)
 {
+    struct paths p;
     const char *slash = strrchr(op->name, '/');
     int folder_length = slash ? (int)(slash - op->name) : 0;
     const char *root = strcmp(op->store->root, "/") == 0 ? "" : op->store->root;
@@ -83,11 +84,12 @@ static void fill_paths(const struct directory_op *op, struct paths *p)
 
     if (getrandom(&random, sizeof(random), 0) < 0)
         random = (uint64_t)getpid();
-    snprintf(p->blob, sizeof(p->blob), "%s/%s", root, op->name);
-    snprintf(p->properties, sizeof(p->properties), "%s/%s" PROPERTIES_SUFFIX, root, op->name);
-    snprintf(p->folder, sizeof(p->folder), "%s/%.*s", root, folder_length, op->name);
-    snprintf(p->temporary, sizeof(p->temporary), "%s/%.*s%s.%016llx.part", root, folder_length, op->name,
+    snprintf(p.blob, sizeof(p.blob), "%s/%s", root, op->name);
+    snprintf(p.properties, sizeof(p.properties), "%s/%s" PROPERTIES_SUFFIX, root, op->name);
+    snprintf(p.folder, sizeof(p.folder), "%s/%.*s", root, folder_length, op->name);
+    snprintf(p.temporary, sizeof(p.temporary), "%s/%.*s%s.%016llx.part", root, folder_length, op->name,
         folder_length ? "/" : "", (unsigned long long)random);
+    return p;
 }
 
 /* Makes the directory's entries last. */
@@ -271,10 +273,9 @@ static bool store(
     const struct directory_op *op, const char *md5, struct blob_properties *properties, struct error *e)
 {
     size_t root_length = strcmp(op->store->root, "/") == 0 ? 0 : strlen(op->store->root);
-    struct paths p;
+    struct paths p = paths_of(op);
     bool is_taken;
 
-    fill_paths(op, &p);
     if (access(op->store->root, F_OK) < 0)
         return fail(e, "find", op->store->root);
     if (strlen(p.folder) > root_length + 1 && !make_directories(p.folder, root_length, e))
@@ -294,14 +295,19 @@ static bool store(
     return write_properties(&p, &op->content, md5, e);
 }
 
-static void free_op(struct directory_op *op)
+static void release_op(struct directory_op *op)
 {
     timer_stop(&op->timer);
     if (op->fd >= 0)
         close(op->fd);
     free(op->piece);
-    LIST_REMOVE(op, link);
     free(op);
+}
+
+static void free_op(struct directory_op *op)
+{
+    LIST_REMOVE(op, link);
+    release_op(op);
 }
 
 static bool check_name(const char *name, struct error *e)
@@ -331,13 +337,12 @@ static void run_put(struct directory_op *op)
 
 static bool open_blob(struct directory_op *op, struct blob_properties *properties, struct error *e)
 {
-    struct paths p;
+    struct paths p = paths_of(op);
     struct stat status;
 
     *properties = (struct blob_properties){0};
     if (!check_name(op->name, e))
         return false;
-    fill_paths(op, &p);
     op->fd = open(p.blob, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (op->fd < 0 && errno == ENOENT && access(op->store->root, F_OK) == 0)
         return error_set(e, ERROR_NOT_FOUND, "there is no blob %s", op->name);
@@ -505,8 +510,10 @@ static void free_store(struct blob_store *base)
 {
     struct directory_store *s = (struct directory_store *)base;
 
-    while (!LIST_EMPTY(&s->ops))
-        free_op(LIST_FIRST(&s->ops));
+    for (struct directory_op *op = LIST_FIRST(&s->ops), *next; op; op = next) {
+        next = LIST_NEXT(op, link);
+        release_op(op);
+    }
     free(s);
 }
 

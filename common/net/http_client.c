@@ -50,16 +50,8 @@ struct http_client {
     struct calls wishes;
     struct calls spare;
     size_t spare_count;
-    LIST_HEAD(, watch) watches;
+    LIST_HEAD(watches, watch) watches;
 };
-
-static void free_call(struct http_call *call)
-{
-    curl_easy_cleanup(call->easy);
-    buf_release(&call->header_text);
-    buf_release(&call->response.body);
-    free(call);
-}
 
 static void set_wish(struct http_call *call, enum wish wish)
 {
@@ -84,6 +76,23 @@ static void leave_multi(struct http_call *call)
     if (call->is_in_multi)
         curl_multi_remove_handle(call->client->multi, call->easy);
     call->is_in_multi = false;
+}
+
+static void free_call(struct http_call *call)
+{
+    leave_multi(call);
+    curl_easy_cleanup(call->easy);
+    buf_release(&call->header_text);
+    buf_release(&call->response.body);
+    free(call);
+}
+
+static void free_calls(struct calls *calls)
+{
+    for (struct http_call *call = TAILQ_FIRST(calls), *next; call; call = next) {
+        next = TAILQ_NEXT(call, link);
+        free_call(call);
+    }
 }
 
 static int status_of(const struct http_call *call)
@@ -475,8 +484,8 @@ struct http_client *http_client_new(struct loop *loop, int connections, int max_
     c->loop = loop;
     c->max_idle_s = max_idle_s;
     c->no_proxy = make_no_proxy();
-    curl_global_init(
-        CURL_GLOBAL_DEFAULT); /* counted by curl; what never speaks HTTP never pays for its TLS library */
+    /* Counted by curl; what never speaks HTTP never pays for its TLS library. */
+    curl_global_init(CURL_GLOBAL_DEFAULT);
     c->multi = curl_multi_init();
     if (!c->multi)
         abort(); /* out of memory: mem.h's policy */
@@ -497,24 +506,18 @@ struct http_client *http_client_new(struct loop *loop, int connections, int max_
 
 struct http_client *http_client_free(struct http_client *c)
 {
-    struct http_call *call;
-
     if (!c)
         return NULL;
     assert(!c->is_in_curl);
-    while ((call = TAILQ_FIRST(&c->calls))) {
-        leave_multi(call);
-        TAILQ_REMOVE(&c->calls, call, link);
-        free_call(call);
-    }
-    while ((call = TAILQ_FIRST(&c->spare))) {
-        TAILQ_REMOVE(&c->spare, call, link);
-        free_call(call);
-    }
+    free_calls(&c->calls);
+    free_calls(&c->spare);
     curl_multi_cleanup(c->multi);
     curl_global_cleanup();
-    while (!LIST_EMPTY(&c->watches))
-        free_watch(LIST_FIRST(&c->watches));
+    for (struct watch *w = LIST_FIRST(&c->watches), *next; w; w = next) {
+        next = LIST_NEXT(w, link);
+        event_del(&w->event);
+        free(w);
+    }
     timer_stop(&c->curl_timer);
     timer_stop(&c->wish_timer);
     free(c->no_proxy);

@@ -47,7 +47,7 @@ by_hand() {
 
 fail() {
     is_explained=true
-    printf '\n%sdemo: %s: %s%s\n' "$red" "$step" "$1" "$plain" >&2
+    printf '\n%sdemo: failed at "%s": %s%s\n' "$red" "$step" "$1" "$plain" >&2
     exit 1
 }
 
@@ -58,7 +58,7 @@ fail() {
 start() {
     local name=$1
     shift
-    setsid setpriv --pdeathsig TERM env -i PATH="$PATH" HOME="$directory" "$@" \
+    setsid setpriv --pdeathsig KILL env -i PATH="$PATH" HOME="$directory" "$@" \
         </dev/null >"$directory/$name.log" 2>&1 &
     pids[$name]=$!
 }
@@ -103,7 +103,7 @@ clean_up() {
     case $status in
     0 | 129 | 130 | 143) ;;
     *)
-        $is_explained || printf '\ndemo: %s: a command failed with status %d\n' "$step" "$status" >&2
+        $is_explained || printf '\ndemo: failed at "%s": a command ended with status %d\n' "$step" "$status" >&2
         [ -z "$directory" ] || show_logs >&2
         ;;
     esac
@@ -151,13 +151,11 @@ start_program() {
     shift 2
     start "$name" REDIS_URL="redis://127.0.0.1:$redis_port" BLOB_URL="file://$directory/blobs" OPS_LISTEN=127.0.0.1:0 \
         "$@" "$bin/$binary"
-    wait_until "$name" is_ready "$name"
-    show "$name" "process ${pids[$name]}, ready: http://$(address "$name" ops)/readyz"
 }
 
-start_worker() {
-    jq --arg demo "$demo" '(.. | strings) |= gsub("@DEMO@"; $demo)' handlers.json >"$directory/handlers.json"
-    start_program worker jobgate-worker HANDLERS_FILE="$directory/handlers.json"
+wait_for_program() {
+    wait_until "$1" is_ready "$1"
+    show "$1" "process ${pids[$1]}, ready: http://$(address "$1" ops)/readyz"
 }
 
 # ---- jobs ----
@@ -188,6 +186,7 @@ note_state() {
 
 are_ended() {
     local type all=true
+    is_running worker || fail 'the worker ended'
     for type in "${names[@]}"; do
         case ${states[$type]:-} in succeeded | dead) continue ;; esac
         records[$type]=$(request "http://$api/v1/jobs/${ids[$type]}") || fail "$type: ${records[$type]}"
@@ -210,6 +209,9 @@ fetch() {
     [ "$(openssl md5 -binary <"$directory/$type.result" | base64)" = "$(member "$type" .result.md5)" ] ||
         fail "the result of $type has another MD5 than its job says"
     show 'lies in' "${blob#file://}"
+    show 'took' "$(member "$type" '
+        def ms: (.[:19] + "Z" | fromdate) * 1000 + (.[20:23] | tonumber);
+        "\((.started_at | ms) - (.created_at | ms)) ms in the queue, \((.finished_at | ms) - (.started_at | ms)) ms running"')"
 }
 
 # ---- what each result must be ----
@@ -265,8 +267,10 @@ directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-demo.XXXXXX")
 title 'Redis and two api processes that share one port; no worker yet'
 start_redis
 start_program api-1 jobgate-api API_LISTEN=127.0.0.1:0
+wait_for_program api-1
 api=$(address api-1 api)
 start_program api-2 jobgate-api API_LISTEN="$api"
+wait_for_program api-2
 show 'callers' "http://$api"
 
 title 'Jobs are accepted without a worker'
@@ -279,8 +283,10 @@ for name in "${names[@]}"; do
 done
 
 title 'A worker comes and runs them'
-start_worker
+jq --arg demo "$demo" '(.. | strings) |= gsub("@DEMO@"; $demo)' handlers.json >"$directory/handlers.json"
+start_program worker jobgate-worker HANDLERS_FILE="$directory/handlers.json"
 wait_until 'the end of the jobs' are_ended
+wait_for_program worker
 
 title 'word-frequencies: a shell script as the handler'
 check_words

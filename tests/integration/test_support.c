@@ -10,6 +10,7 @@
 #include "common/base/json.h"
 #include "tests/support/azurite.h"
 #include "tests/support/http.h"
+#include "tests/support/jobgate.h"
 #include "tests/support/process.h"
 #include "tests/support/redis_server.h"
 
@@ -190,6 +191,42 @@ START_TEST(a_json_pointer_finds_its_member)
 }
 END_TEST
 
+START_TEST(the_programs_start_do_a_job_and_stop)
+{
+    struct redis_server *redis = redis_server_start(NULL);
+    char directory[PROCESS_PATH_SIZE];
+    char blobs[PROCESS_PATH_SIZE + 32];
+    char handlers[PROCESS_PATH_SIZE + 32];
+    const char *settings[] = {redis_server_setting(redis), blobs, handlers, NULL};
+    struct jobgate *api;
+    struct jobgate *worker;
+    AUTO(free) char *id = NULL;
+    AUTO(json) json_t *job = NULL;
+    AUTO_REPLY struct http_reply result = {0};
+
+    directory_make(directory);
+    snprintf(blobs, sizeof(blobs), "BLOB_URL=file://%s/blobs", directory);
+    jobgate_write_handlers(
+        directory, "{\"types\":{\"echo\":{\"kind\":\"builtin\",\"builtin\":\"echo\"}}}", handlers);
+    api = jobgate_start_api(settings);
+    worker = jobgate_start_worker(settings);
+    jobgate_wait_ready(api, 200);
+    jobgate_wait_ready(worker, 200);
+    id = jobgate_submit(api, "{\"type\":\"echo\",\"payload\":[1,2]}");
+    job = jobgate_wait_for(api, id, "succeeded");
+    ck_assert_int_eq(json_int_at(job, "/result/size"), 5);
+    jobgate_result(api, id, &result);
+    ck_assert_int_eq(result.status, 200);
+    ck_assert_str_eq(result.body.data, "[1,2]");
+    ck_assert_int_eq(jobgate_stop(worker), 0);
+    ck_assert_int_eq(jobgate_stop(api), 0);
+    jobgate_free(worker);
+    jobgate_free(api);
+    redis_server_free(redis);
+    directory_remove(directory);
+}
+END_TEST
+
 Suite *support_suite(void)
 {
     Suite *suite = suite_create("support");
@@ -210,6 +247,7 @@ Suite *support_suite(void)
     tcase_add_test(servers, redis_keeps_what_its_options_tell_it_to);
     tcase_add_test(servers, redis_answers_again_after_a_pause);
     tcase_add_test(servers, azurite_answers_and_comes_back_on_the_same_port);
+    tcase_add_test(servers, the_programs_start_do_a_job_and_stop);
     tcase_set_timeout(servers, 90);
     suite_add_tcase(suite, servers);
     return suite;

@@ -11,8 +11,8 @@
 struct jobgate;
 
 /* Starts jobgate-api or jobgate-worker and waits for the line that names its ports. settings: "NAME=value",
- * NULL behind the last; a name that comes twice counts as it came last, and so may replace API_LISTEN and
- * OPS_LISTEN, which are 127.0.0.1:0. Returns one that jobgate_free ends and releases. */
+ * NULL behind the last. They go before what is preset (API_LISTEN and OPS_LISTEN, 127.0.0.1:0), and of a name
+ * that comes twice the first one counts. Returns one that jobgate_free ends and releases. */
 struct jobgate *jobgate_start_api(const char *const *settings);
 struct jobgate *jobgate_start_worker(const char *const *settings);
 struct jobgate *jobgate_free(struct jobgate *g); /* kills what still runs; takes NULL; returns NULL */

@@ -136,7 +136,7 @@ struct script_server *script_server_free(struct script_server *s)
 
 int script_server_port(const struct script_server *s)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t length = sizeof(address);
 
     ck_assert_int_eq(

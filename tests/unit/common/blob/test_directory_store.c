@@ -10,6 +10,7 @@
 Suite *directory_store_suite(void);
 
 #define NAME "results/ab/default/default.0.X"
+#define PROPERTIES_NAME NAME ".properties"
 
 static char top[64]; /* of this test only */
 static char root[128];
@@ -320,7 +321,7 @@ END_TEST
 START_TEST(names_out_of_line_are_invalid)
 {
     static const char *const names[] = {
-        "", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/", "a b", "a\nb", NAME ".properties"};
+        "", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/", "a b", "a\nb", PROPERTIES_NAME};
 
     check_well();
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {

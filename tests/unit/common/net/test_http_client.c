@@ -157,7 +157,7 @@ static int compare_lines(const void *a, const void *b)
 static void sort_lines(const char *text, struct buf *out)
 {
     char *copy = mem_strdup(text);
-    char *lines[32];
+    char *lines[32] = {NULL};
     char *rest = copy;
     size_t count = 0;
 

@@ -1,0 +1,401 @@
+#!/bin/bash
+# Measures api and worker against the bare limits, and prints one table: docs/benchmarks.md says what the rows mean.
+# `make bench` calls it. It judges no speed: the exit status is 0 unless something could not be measured, or what was
+# measured had a wrong result.
+#
+#   ROUNDS=3        interleaved rounds; each figure is the median
+#   SECONDS_EACH=5  of one load on the api
+#   JOBS=200000     in the queue when a worker is let loose on it; a quarter of them where results are stored over HTTP
+#   CONCURRENCY=256 of the worker that drains no-op jobs
+set -euo pipefail
+
+rounds=${ROUNDS:-3}
+seconds_each=${SECONDS_EACH:-5}
+jobs=${JOBS:-200000}
+concurrency=${CONCURRENCY:-256}
+connections=64
+bin=${JOBGATE_BIN:?the directory of jobgate-api and jobgate-worker}
+bench=${JOBGATE_BENCH_BIN:?the directory of the programs of tests/bench}
+directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-bench.XXXXXX")
+started=()
+
+die() {
+    printf 'bench: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- processes ----
+
+clean_up() {
+    local status=$?
+    trap - EXIT
+    {
+        [ ${#started[@]} -eq 0 ] || kill -KILL "${started[@]}" || true
+        wait || true
+    } 2>/dev/null
+    if [ "$status" -ne 0 ]; then
+        tail -n 5 "$directory"/*.log >&2 || true
+    fi
+    rm -rf "$directory"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# start NAME COMMAND...: in the background, its output in NAME.log; sets `pid`.
+start() {
+    local log=$directory/$1.log
+    shift
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+}
+
+# stop PID...: with SIGTERM, and waits.
+stop() {
+    local one left=()
+    kill -TERM "$@" 2>/dev/null || true
+    for one in "$@"; do
+        wait "$one" 2>/dev/null || true
+    done
+    for one in "${started[@]}"; do
+        [[ " $* " == *" $one "* ]] || left+=("$one")
+    done
+    started=("${left[@]}")
+}
+
+# wait_for WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    local what=$1 tries=0
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 400 ] || die "$what does not come"
+        sleep 0.025
+    done
+}
+
+redis() {
+    redis-cli -p "$redis_port" "$@"
+}
+
+start_redis() {
+    local try
+    for try in 1 2 3 4 5; do
+        redis_port=$((20000 + RANDOM % 12000))
+        start redis redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$directory" --save '' --appendonly no
+        redis_pid=$pid
+        wait_for 'an answer of redis-server, or its end,' redis_stands
+        if kill -0 "$redis_pid" 2>/dev/null && [ "$(redis info server | tr -d '\r' | sed -n 's/^process_id://p')" = "$redis_pid" ]; then
+            return
+        fi
+        echo "bench: port $redis_port was taken ($try)" >&2
+    done
+    die 'redis-server does not start'
+}
+
+redis_stands() {
+    ! kill -0 "$redis_pid" 2>/dev/null || redis ping
+}
+
+# listening NAME MEMBER: the address in the start-up line.
+listening() {
+    jq -enr "first(inputs | select(.message == \"listening\") | .$2)" "$directory/$1.log"
+}
+
+# start_ours NAME PROGRAM: an api or a worker, with the environment that the caller set.
+start_ours() {
+    start "$1" env OPS_LISTEN=127.0.0.1:0 REDIS_URL="redis://127.0.0.1:$redis_port" "$bin/$2"
+}
+
+# start_api NAME: waits until it is ready.
+start_api() {
+    start_ours "$1" jobgate-api
+    wait_for 'the start-up line of jobgate-api' listening "$1" ops
+    wait_for 'the readiness of jobgate-api' curl -sf "http://$(listening "$1" ops)/readyz"
+}
+
+# A worker with LOG_LEVEL=warn does not tell its ports: it is ready when it waits for a job.
+start_worker() {
+    start_ours worker jobgate-worker
+    wait_for 'a waiting jobgate-worker' is_worker_waiting
+}
+
+is_worker_waiting() {
+    redis client list | grep 'name=jobgate-wait .* flags=b'
+}
+
+# start_bare NAME COMMAND...: a program that prints its port first.
+start_bare() {
+    start "$@"
+    wait_for "the port of $2" grep -q '[0-9]' "$directory/$1.log"
+}
+
+# User and system time so far in µs, of one or more processes together.
+cpu_us() {
+    local one
+    for one in "$@"; do
+        sed 's/.*) //' "/proc/$one/stat"
+    done | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $12 + $13 } END { printf "%.0f", ticks * 1e6 / tick }'
+}
+
+# ---- figures: one file each, one line for each round ----
+
+note() {
+    echo "$2" >>"$directory/$1.figure"
+}
+
+median_of() {
+    sort -g | awk '{ v[NR] = $1 } END { if (!NR) exit 1; print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
+
+median() {
+    median_of <"$directory/$1.figure"
+}
+
+# The median of the rounds' ratios: the machine drifts between rounds more than within one.
+ratio() {
+    paste "$directory/$1.figure" "$directory/$2.figure" | awk '{ print $1 / $2 }' | median_of
+}
+
+per_job() {
+    awk -v a="$1" -v n="$2" 'BEGIN { printf "%.2f", a / n }'
+}
+
+# ---- submission ----
+
+write_load() {
+    local body
+    body="{\"type\":\"echo\",\"payload\":\"$(printf 'x%.0s' {1..172})\"}"
+    [ ${#body} -eq 200 ] || die "the body of the load has ${#body} bytes, not 200"
+    printf 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[%s]]\n' "$body" \
+        >"$directory/post.lua"
+}
+
+# load_server NAME PORT PID...: one load; each answer must be a 202 whose job is in Redis.
+load_server() {
+    local name=$1 port=$2 before redis_before requests
+    shift 2
+    before=$(cpu_us "$@")
+    redis_before=$(cpu_us "$redis_pid")
+    wrk -t1 "-c$connections" "-d${seconds_each}s" --latency -s "$directory/post.lua" "http://127.0.0.1:$port/v1/jobs" \
+        >"$directory/wrk.log" || die "wrk failed on $name"
+    ! grep -E 'Non-2xx|Socket errors' "$directory/wrk.log" >&2 || die "$name gave wrong answers"
+    requests=$(awk '/requests in/ { print $1 }' "$directory/wrk.log")
+    [ "$(redis llen 'jobgate:{default.0}:ready')" -ge "$requests" ] || die "$name lost jobs that it had answered with 202"
+    note "$name.rate" "$(awk '/^Requests\/sec/ { print $2 }' "$directory/wrk.log")"
+    note "$name.p99" "$(awk '$1 == "99%" { v = $2; print v ~ /us$/ ? v + 0 : v ~ /ms$/ ? v * 1000 : v * 1e6 }' "$directory/wrk.log")"
+    note "$name.cpu" "$(per_job $(($(cpu_us "$@") - before)) "$requests")"
+    note "$name.redis" "$(per_job $(($(cpu_us "$redis_pid") - redis_before)) "$requests")"
+    redis flushall >/dev/null
+}
+
+submit_bare() {
+    local first port
+    start_bare bare "$bench/bare_submit" "$redis_port"
+    first=$pid
+    port=$(<"$directory/bare.log")
+    load_server bare "$port" "$first"
+    start_bare bare2 "$bench/bare_submit" "$redis_port" "$port"
+    load_server bare2 "$port" "$first" "$pid"
+    stop "$first" "$pid"
+}
+
+submit_ours() {
+    local first address
+    export BLOB_URL=file://$directory/blobs
+    API_LISTEN=127.0.0.1:0 start_api api
+    first=$pid
+    address=$(listening api api)
+    load_server api "${address##*:}" "$first"
+    API_LISTEN=$address start_api api2
+    load_server api2 "${address##*:}" "$first" "$pid"
+    stop "$first" "$pid"
+}
+
+# ---- draining ----
+
+fill() {
+    redis flushall >/dev/null
+    "$bench/load" "$redis_port" "$1" "$2"
+    [ "$(redis llen 'jobgate:{default.0}:ready')" = "$1" ] || die 'the queue was not filled'
+}
+
+# All succeeded, and no id is left in any list.
+check_drained() {
+    [ "$(redis hget 'jobgate:{default.0}:stats' succeeded)" = "$1" ] || die "$2: not all of $1 jobs succeeded"
+    [ "$(redis exists 'jobgate:{default.0}:ready' 'jobgate:{default.0}:dead')" = 0 ] || die "$2: jobs are left"
+    [ -z "$(redis keys 'jobgate:{default.0}:taken:*')" ] || die "$2: jobs stand in a worker's list"
+}
+
+# note_drain NAME JOBS SECONDS CPU REDIS_CPU
+note_drain() {
+    note "$1.rate" "$(per_job "$2" "$3")"
+    note "$1.cpu" "$(per_job "$4" "$2")"
+    note "$1.redis" "$(per_job "$5" "$2")"
+}
+
+drain_bare() {
+    local figures
+    fill "$jobs" 64
+    figures=$("$bench/bare_drain" "$redis_port" "$redis_pid")
+    check_drained "$jobs" bare_drain
+    # shellcheck disable=SC2086 # four numbers
+    note_drain bare_drain $figures
+}
+
+# drain_ours NAME JOBS PAYLOAD_BYTES: by a worker with the environment that the caller set.
+drain_ours() {
+    local name=$1 count=$2 figures
+    fill "$count" "$3"
+    redis rename 'jobgate:{default.0}:ready' bench:held >/dev/null
+    start_worker
+    figures=$("$bench/watch_drain" "$redis_port" "$redis_pid" "$pid" "$count") || die "$name could not be measured"
+    stop "$pid"
+    check_drained "$count" "$name"
+    # shellcheck disable=SC2086 # four numbers
+    note_drain "$name" $figures
+}
+
+drain_inline() {
+    export BLOB_URL=file://$directory/blobs RESULT_STORE=large WORKER_CONCURRENCY=$concurrency
+    drain_ours drain "$jobs" 64
+    LOG_LEVEL=warn drain_ours drain_warn "$jobs" 64
+    WORKER_CONCURRENCY=64 drain_ours drain_64 "$jobs" 64
+    unset RESULT_STORE WORKER_CONCURRENCY
+}
+
+drain_to_sink() {
+    local sink sink_port count=$((jobs / 4)) put
+    start_bare sink "$bench/sink"
+    sink=$pid
+    sink_port=$(<"$directory/sink.log")
+    export BLOB_URL=http://127.0.0.1:$sink_port/benchaccount/results RESULT_STORE=always
+    AZURE_STORAGE_KEY=$(head -c 64 /dev/zero | base64 -w0)
+    export AZURE_STORAGE_KEY
+    drain_ours store "$count" 1024
+    LOG_LEVEL=warn drain_ours store_warn "$count" 1024
+    WORKER_CONCURRENCY=64 drain_ours store_64 "$count" 1024
+    put=$(curl -sf "http://127.0.0.1:$sink_port/count")
+    [ "$put" = "$((3 * count)) $((3 * count * 1024))" ] || die "the sink got \"$put\" (blobs, bytes) for $((3 * count)) results of 1 KiB"
+    unset RESULT_STORE AZURE_STORAGE_KEY
+    stop "$sink"
+}
+
+# ---- memory and start ----
+
+used_memory() {
+    redis info memory | tr -d '\r' | sed -n 's/^used_memory://p'
+}
+
+measure_redis_memory() {
+    local before key
+    redis flushall >/dev/null
+    before=$(used_memory)
+    "$bench/load" "$redis_port" 100000 200
+    note redis_bytes "$(per_job $(($(used_memory) - before)) 100000)"
+    key="jobgate:{default.0}:job:$(redis lindex 'jobgate:{default.0}:ready' 0)"
+    note record_bytes "$(redis memory usage "$key")"
+    redis flushall >/dev/null
+}
+
+measure_start() {
+    local part figures
+    export BLOB_URL=file://$directory/blobs REDIS_URL=redis://127.0.0.1:$redis_port
+    for part in api worker; do
+        figures=$(API_LISTEN=127.0.0.1:0 OPS_LISTEN=127.0.0.1:0 "$bench/start_time" 1000 "$bin/jobgate-$part") ||
+            die "the start of jobgate-$part could not be measured"
+        note "start_$part" "${figures% *}"
+        note "resident_$part" "$(per_job "${figures#* }" 1024)"
+    done
+    unset REDIS_URL
+}
+
+# ---- the table ----
+
+# line WHAT MEASURED LIMIT RATIO GOAL REACHED
+line() {
+    printf '%-52s %12s %12s %7s %9s  %s\n' "$@"
+}
+
+# is_reached VALUE GOAL, where GOAL is like "<=1.2"
+is_reached() {
+    awk -v value="$1" -v goal="$2" 'BEGIN {
+        number = substr(goal, 3) + 0
+        print (substr(goal, 1, 1) == "<" ? value <= number : value >= number) ? "yes" : "no"
+    }'
+}
+
+# row WHAT FORMAT OURS LIMIT [GOAL]: the ratio is what the goal is for; without a goal it is for information.
+row() {
+    local value
+    value=$(ratio "$3" "$4")
+    # shellcheck disable=SC2059 # the format is ours
+    line "$1" "$(printf "$2" "$(median "$3")")" "$(printf "$2" "$(median "$4")")" "$(printf '%.2f' "$value")" \
+        "${5:-}" "$([ -z "${5:-}" ] || is_reached "$value" "$5")"
+}
+
+# plain WHAT FORMAT OURS [GOAL]: the goal is for the figure itself.
+plain() {
+    local value
+    value=$(median "$3")
+    # shellcheck disable=SC2059 # the format is ours
+    line "$1" "$(printf "$2" "$value")" '' '' "${4:-}" "$([ -z "${4:-}" ] || is_reached "$value" "$4")"
+}
+
+print_table() {
+    printf '\n%d rounds on %d cores, medians; %s; ratio: the median of those of the rounds\n\n' "$rounds" "$(nproc)" \
+        "$(redis-server --version | cut -d' ' -f1-3)"
+    line 'what' 'measured' 'limit' 'ratio' 'goal' 'reached'
+    line "submit ($connections connections, 200-byte JSON)" '' '' '' '' ''
+    row '  requests/s' %.0f api.rate bare.rate '>=0.8'
+    row '  CPU µs/request' ' %.1f' api.cpu bare.cpu '<=1.2'
+    row '  p99 µs' %.0f api.p99 bare.p99
+    row '  Redis µs/request' ' %.1f' api.redis bare.redis
+    row '  two processes: requests/s' %.0f api2.rate bare2.rate
+    row '  two processes: CPU µs/request' ' %.1f' api2.cpu bare2.cpu
+    line "drain (no-op jobs, results in Redis, $concurrency at once)" '' '' '' '' ''
+    row '  jobs/s' %.0f drain.rate bare_drain.rate '>=0.45'
+    row '  CPU µs/job' ' %.1f' drain.cpu bare_drain.cpu
+    row '  Redis µs/job' ' %.1f' drain.redis bare_drain.redis
+    row '  LOG_LEVEL=warn: jobs/s' %.0f drain_warn.rate bare_drain.rate
+    row '  LOG_LEVEL=warn: CPU µs/job' ' %.1f' drain_warn.cpu bare_drain.cpu
+    row '  64 at once: jobs/s' %.0f drain_64.rate bare_drain.rate
+    row '  64 at once: CPU µs/job' ' %.1f' drain_64.cpu bare_drain.cpu
+    line 'store (no-op jobs, results of 1 KiB put over HTTP)' '' '' '' '' ''
+    plain '  CPU µs/job, 16 at once (the default)' %.1f store.cpu '<=60'
+    plain '  LOG_LEVEL=warn: CPU µs/job' %.1f store_warn.cpu
+    plain '  64 at once: CPU µs/job' %.1f store_64.cpu
+    plain '  jobs/s' %.0f store.rate
+    line 'memory and start' '' '' '' '' ''
+    plain '  Redis: bytes per queued job, 200-byte payload' %.1f redis_bytes '<=460'
+    plain '  Redis: bytes of its record alone' %.0f record_bytes
+    plain '  api, idle: resident MiB' %.1f resident_api '<=10'
+    plain '  worker, idle: resident MiB' %.1f resident_worker '<=10'
+    plain '  api: start to ready, ms' %.1f start_api '<=50'
+    plain '  worker: start to ready, ms' %.1f start_worker '<=50'
+}
+
+main() {
+    local round
+    mkdir "$directory/blobs"
+    printf '{"types": {"echo": {"kind": "builtin", "builtin": "echo"}}}\n' >"$directory/handlers.json"
+    export HANDLERS_FILE=$directory/handlers.json
+    unset LOG_LEVEL WORKER_CONCURRENCY WORKER_BATCH RESULT_STORE API_LOOPS AZURE_STORAGE_CONNECTION_STRING BLOB_URL
+    write_load
+    start_redis
+    for round in $(seq "$rounds"); do
+        echo "bench: round $round of $rounds" >&2
+        submit_bare
+        submit_ours
+        drain_bare
+        drain_inline
+        drain_to_sink
+        measure_redis_memory
+        measure_start
+    done
+    print_table
+}
+
+main

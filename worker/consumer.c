@@ -327,13 +327,30 @@ void consumer_redis_lost(struct consumer *c)
     doubt(c);
 }
 
+static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error *UNUSED(e))
+{
+    struct consumer *c = arg;
+
+    worker_consumer_left(c->worker); /* a registration that stayed is cleared by others when its lease is over */
+}
+
+/* With a lease of no length it is silent enough: its empty list and its registration go. */
+static void unregister(struct consumer *c)
+{
+    struct error e;
+
+    if (!queue_reap(c->worker->queue, &c->shard, c->name, 0, (int)c->worker->config->max_lost, NULL, 0,
+            on_unregistered, c, &e))
+        worker_consumer_left(c->worker);
+}
+
 static void go_on_leaving(struct consumer *c)
 {
     if (c->has_left || (c->worker->attempt_count && !c->worker->is_past_deadline))
         return;
     if (!c->is_doubtful && !c->is_reaped && !c->is_comparing && !c->is_waiting && !c->is_taking && !c->starting_count) {
         c->has_left = true;
-        worker_consumer_left(c->worker);
+        unregister(c);
     }
 }
 

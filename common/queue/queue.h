@@ -139,7 +139,8 @@ bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, 
 /* How many jobs were moved; -1 when the worker turned out to be alive. */
 typedef void queue_reaped(void *arg, int64_t count, const struct error *e);
 
-/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. */
+/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. A lease_ms of 0
+ * makes any worker a silent one: so one leaves by itself. */
 bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms, int max_lost,
     const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e) MUST_CHECK;
 

@@ -33,7 +33,7 @@ static void reply_with_job(struct exchange *x, int status, const struct job *job
 
 /* ---- POST /v1/jobs ---- */
 
-static void on_submitted(void *arg, const struct error *e)
+static void on_submitted(void *arg, int64_t due_ms, const struct error *e)
 {
     struct creation *c = arg;
     struct exchange *x = c->exchange;
@@ -43,6 +43,8 @@ static void on_submitted(void *arg, const struct error *e)
         log_failure(x, "a submission", e);
         exchange_problem(x, e, NULL);
     } else {
+        c->job.state = due_ms ? JOB_SCHEDULED : JOB_QUEUED;
+        c->job.due_ms = due_ms;
         snprintf(location, sizeof(location), "/v1/jobs/%s", c->job.id.text);
         exchange_add_header(x, "Location", location);
         exchange_add_header(x, "Operation-Location", location);
@@ -106,9 +108,9 @@ static bool submit(struct exchange *x, const struct submission *s, struct error 
 
     memcpy(shard.queue, s->queue, sizeof(shard.queue));
     c->exchange = x;
-    c->job.state = JOB_QUEUED;
     id_generate(&x->api->ids, &shard, &c->job.id);
-    if (!queue_submit(x->api->queue, &c->job.id, &s->spec, s->payload, s->payload_length, on_submitted, c, e)) {
+    if (!queue_submit(x->api->queue, &c->job.id, &s->spec, &s->schedule, s->payload, s->payload_length,
+            on_submitted, c, e)) {
         free(c);
         return false;
     }

@@ -65,11 +65,14 @@ void resource_write_job(struct buf *out, const struct job *job, const struct blo
     json_write_member(out, "state", job_state_text(job->state));
     buf_append_text(out, ",\"attempt\":");
     buf_append_int(out, job->attempt);
-    buf_append_text(out, ",\"max_attempts\":");
-    buf_append_int(out, job->spec.max_attempts);
+    if (job->spec.max_attempts) {
+        buf_append_text(out, ",\"max_attempts\":");
+        buf_append_int(out, job->spec.max_attempts);
+    }
     write_time(out, "created_at", job->id.created_ms);
     write_time(out, "started_at", job->started_ms);
     write_time(out, "finished_at", job->finished_ms);
+    write_time(out, "run_at", job->due_ms);
     if (job->has_result)
         write_result(out, job, store);
     if (job->error_message)

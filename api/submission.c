@@ -1,10 +1,13 @@
 #include "api/submission.h"
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
 
 enum {
     COMPLAINTS_SIZE = 16384,
     TIMEOUT_MAX_S = 86400,
+    ATTEMPTS_MAX = 100,
+    DELAY_MAX_S = 31536000,
     METADATA_PAIRS_MAX = 32,
     METADATA_NAME_MAX = 64,
     METADATA_VALUE_MAX = 1024,
@@ -105,6 +108,37 @@ static void set_timeout(const struct option_context *o, json_t *value)
         o->out->spec.timeout_s = json_integer_value(value);
 }
 
+static void set_max_attempts(const struct option_context *o, json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > ATTEMPTS_MAX)
+        complain_here(o, "is not a whole number from 1 to 100");
+    else
+        o->out->spec.max_attempts = (int)json_integer_value(value);
+}
+
+static void set_delay(const struct option_context *o, json_t *value)
+{
+    double seconds = json_number_value(value);
+
+    if (!json_is_number(value) || seconds < 0 || seconds > DELAY_MAX_S)
+        complain_here(o, "is not a number of seconds from 0 to 31536000");
+    else
+        o->out->schedule.delay_ms = (int64_t)(seconds * 1000);
+}
+
+static void set_run_at(const struct option_context *o, json_t *value)
+{
+    const char *text = json_string_value(value);
+    int64_t unix_ms;
+
+    if (!text || strlen(text) != json_string_length(value) || !clock_parse_rfc3339(text, &unix_ms))
+        complain_here(o, "is not a time such as 2027-01-31T08:00:00Z or 2027-01-31T08:00:00.250+01:00");
+    else if (unix_ms > clock_unix_ms() + (int64_t)DELAY_MAX_S * 1000)
+        complain_here(o, "is more than a year from now");
+    else
+        o->out->schedule.not_before_ms = unix_ms;
+}
+
 static bool is_metadata_name(const char *name)
 {
     size_t length = strlen(name);
@@ -151,6 +185,9 @@ static const struct option {
     {"type", false, false, set_type},
     {"queue", false, false, set_queue},
     {"timeout_s", true, false, set_timeout},
+    {"max_attempts", true, false, set_max_attempts},
+    {"delay_s", true, false, set_delay},
+    {"run_at", false, false, set_run_at},
     {"metadata", false, true, set_metadata},
 };
 
@@ -164,7 +201,7 @@ static const struct option *find_option(const char *name)
 
 static void begin(struct submission *out, const char *content_type)
 {
-    *out = (struct submission){.queue = DEFAULT_QUEUE, .spec.max_attempts = MAX_ATTEMPTS_DEFAULT};
+    *out = (struct submission){.queue = DEFAULT_QUEUE};
     snprintf(out->spec.content_type, sizeof(out->spec.content_type), "%s", content_type);
 }
 
@@ -183,7 +220,7 @@ static void read_members(json_t *document, struct submission *out, struct compla
         if (option)
             option->set(&context, value);
         else if (strcmp(name, "payload") != 0)
-            complain_here(&context, "is not known: type, payload, queue, timeout_s and metadata are");
+            complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, run_at and metadata are");
     }
     if (!json_object_get(document, "type"))
         complain(c, "pointer", "", "type", "is missing: the name of the job type to run");
@@ -221,7 +258,7 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
     struct error e;
 
     if (!option || option->is_body_only) {
-        complain_here(&context, "is not known: type, queue and timeout_s are; the body is the payload");
+        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s and run_at are; the body is the payload");
         return;
     }
     value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);

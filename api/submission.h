@@ -9,10 +9,11 @@
 
 #include "common/base/buf.h"
 #include "common/base/error.h"
-#include "common/queue/record.h"
+#include "common/queue/queue.h"
 
 struct submission {
     struct job_spec spec;
+    struct job_schedule schedule;
     char queue[NAME_SIZE];
     const char *payload; /* borrowed from the body */
     size_t payload_length;

@@ -2,10 +2,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "worker/backoff.h"
 #include "worker/settler.h"
 
 #define ATTEMPT_STATES(STATE)                                                                                \
     STATE(STARTING)                                                                                          \
+    STATE(LOOKING)                                                                                           \
     STATE(RUNNING)                                                                                           \
     STATE(STORING)                                                                                           \
     STATE(WAITING_FOR_STORE)                                                                                 \
@@ -35,10 +37,12 @@ struct attempt {
     struct error failure;
     bool has_failed;
     struct blob_op *storing;
+    bool is_looking;   /* in WAITING_FOR_STORE: for an earlier result, not to store this one */
     int refusal_count; /* of the store, each with a good check of the store since the one before */
     struct blob_meta meta[5];
     char attempt_text[12];
     struct buf status; /* what settle appends to the record's status */
+    int64_t delay_ms; /* of one that failed: until the next */
     int64_t started_us;
     struct attempt *settler_next;
     struct attempt *next;
@@ -60,7 +64,7 @@ static void enter(struct attempt *a, enum state state)
 {
     struct log_context context = log_of(a);
 
-    assert(a->state != ABANDONED && (state > a->state || (a->state == WAITING_FOR_STORE && state == STORING)));
+    assert(a->state != ABANDONED && (state > a->state || a->state == WAITING_FOR_STORE));
     log_debug(&context, "%s -> %s", state_names[a->state], state_names[state]);
     a->state = state;
 }
@@ -121,12 +125,23 @@ struct attempt *attempt_find(const struct worker *w, const struct job_id *id)
 
 /* ---- settling ---- */
 
+/* Tries that failed before, this one among them; those whose worker vanished do not count. */
+static void plan_retry(struct attempt *a)
+{
+    int failures = a->job.attempt - a->job.lost;
+
+    if (a->handler)
+        a->delay_ms = backoff_ms(handler_retry_policy(a->handler), failures, (uint32_t)rand()); /* NOLINT: no secret */
+}
+
 static void settle(struct attempt *a)
 {
-    if (a->has_failed)
+    if (a->has_failed) {
         status_write_error(&a->status, &a->failure);
-    else
+        plan_retry(a);
+    } else {
         status_write_result(&a->status, &a->result);
+    }
     enter(a, SETTLING);
     settler_add(consumer_settler(a->consumer), a);
 }
@@ -137,12 +152,34 @@ static void fail(struct attempt *a, const struct error *e)
     a->failure = *e;
 }
 
+static enum ending ending_of(const struct attempt *a)
+{
+    if (!a->has_failed)
+        return ENDING_SUCCEEDED;
+    if (!a->handler || !error_is_retryable(a->failure.code))
+        return ENDING_HOPELESS;
+    return a->failure.code == ERROR_HANDLER_KILLED ? ENDING_CRASHED : ENDING_FAILED;
+}
+
+static int limit_of(const struct attempt *a)
+{
+    const struct retry_policy *policy = a->handler ? handler_retry_policy(a->handler) : NULL;
+
+    if (!policy)
+        return 1;
+    if (ending_of(a) == ENDING_CRASHED)
+        return policy->max_crashes;
+    return a->job.spec.max_attempts ? a->job.spec.max_attempts : policy->max_attempts;
+}
+
 void attempt_settlement(const struct attempt *a, struct settlement *out)
 {
     *out = (struct settlement){
         .id = &a->job.id,
         .attempt = a->job.attempt,
-        .state = a->has_failed ? JOB_DEAD : JOB_SUCCEEDED,
+        .ending = ending_of(a),
+        .limit = limit_of(a),
+        .delay_ms = a->delay_ms,
         .status = a->status.data,
         .status_length = a->status.length,
         .inline_result = a->result.is_inline ? a->output.data : NULL,
@@ -166,22 +203,33 @@ static void count_end(const struct attempt *a, double seconds)
     series_observe(metrics_series(a->worker->metrics, METRIC_JOB_SECONDS, labels), seconds);
 }
 
-void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
+static void log_end(const struct attempt *a, enum settle_verdict verdict, double seconds)
 {
     struct log_context context = log_of(a);
+
+    if (verdict == SETTLE_STALE)
+        log_warn(&context, "the job was no longer this worker's: what it made is discarded");
+    else if (verdict == SETTLE_RETRY)
+        log_warn(&context, "failed after %.3f s, tried again in %.3f s: %s (type %s)", seconds,
+            (double)a->delay_ms / 1e3, a->failure.text, a->job.spec.type);
+    else if (a->has_failed)
+        log_warn(&context, "dead after %.3f s: %s (type %s)", seconds, a->failure.text, a->job.spec.type);
+    else
+        log_info(&context, "succeeded after %.3f s: %lld bytes (type %s)", seconds, (long long)a->result.size,
+            a->job.spec.type);
+}
+
+void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
+{
     double seconds = (double)(clock_steady_us() - a->started_us) / 1e6;
 
-    if (verdict == SETTLE_STALE) {
+    log_end(a, verdict, seconds);
+    if (verdict == SETTLE_STALE)
         metrics_add(a->worker->metrics, METRIC_JOBS_STALE, 1);
-        log_warn(&context, "the job was no longer this worker's: what it made is discarded");
-    } else {
+    else if (verdict == SETTLE_RETRY)
+        metrics_add(a->worker->metrics, METRIC_JOBS_RETRIED, 1);
+    else
         count_end(a, seconds);
-        if (a->has_failed)
-            log_warn(&context, "dead after %.3f s: %s (type %s)", seconds, a->failure.text, a->job.spec.type);
-        else
-            log_info(&context, "succeeded after %.3f s: %lld bytes (type %s)", seconds, (long long)a->result.size,
-                a->job.spec.type);
-    }
     free_attempt(a);
 }
 
@@ -245,6 +293,10 @@ static void store_result(struct attempt *a)
     };
     char name[BLOB_NAME_SIZE];
 
+    if (!consumer_is_entitled(a->consumer)) {
+        enter(a, WAITING_FOR_STORE); /* the loss of the lease is about to be told, and ends it */
+        return;
+    }
     enter(a, STORING);
     blob_name("results", &a->job.id, name);
     a->storing = blob_put(a->worker->store, name, &content, on_stored, a);
@@ -295,13 +347,6 @@ static void store_log(struct attempt *a)
     a->storing = blob_put(a->worker->store, name, &content, on_log_stored, a);
 }
 
-void attempts_resume_storing(struct worker *w)
-{
-    for (struct attempt *a = w->attempts; a; a = a->next)
-        if (a->state == WAITING_FOR_STORE)
-            store_result(a);
-}
-
 /* ---- running ---- */
 
 static void on_run_done(void *arg, struct run_outcome *outcome)
@@ -350,6 +395,47 @@ static void run(struct attempt *a)
     a->run = run_start(a->handler, &input, on_run_done, a);
 }
 
+/* ---- looking for an earlier result ---- */
+
+static void on_looked(void *arg, const struct blob_properties *properties, const struct error *e)
+{
+    struct attempt *a = arg;
+    struct log_context context = log_of(a);
+
+    a->storing = NULL;
+    if (!e) {
+        log_info(&context, "attempt %d had stored a result: it counts, and the job is not run again",
+            properties->attempt);
+        use_stored(a, properties);
+        settle(a);
+    } else if (e->code == ERROR_NOT_FOUND) {
+        run(a);
+    } else {
+        a->is_looking = true;
+        wait_for_store(a, e);
+    }
+}
+
+static void look_for_result(struct attempt *a)
+{
+    char name[BLOB_NAME_SIZE];
+
+    a->is_looking = false;
+    if (a->state == STARTING)
+        enter(a, LOOKING);
+    blob_name("results", &a->job.id, name);
+    a->storing = blob_head(a->worker->store, name, on_looked, a);
+}
+
+void attempts_resume_storing(struct worker *w)
+{
+    for (struct attempt *a = w->attempts; a; a = a->next)
+        if (a->state == WAITING_FOR_STORE && a->is_looking)
+            look_for_result(a);
+        else if (a->state == WAITING_FOR_STORE)
+            store_result(a);
+}
+
 static void refuse_type(struct attempt *a)
 {
     AUTO_BUF struct buf known = BUF(TYPES_TEXT_MAX);
@@ -380,19 +466,21 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
     }
     fill_meta(a);
     a->handler = handlers_find(w->handlers, a->job.spec.type);
-    if (a->handler)
-        run(a);
-    else
+    if (!a->handler)
         refuse_type(a);
+    else if (a->job.attempt > 1)
+        look_for_result(a);
+    else
+        run(a);
 }
 
-void attempts_abandon(struct worker *w)
+void attempts_abandon(struct consumer *c)
 {
     struct attempt *next;
 
-    for (struct attempt *a = w->attempts; a; a = next) {
+    for (struct attempt *a = consumer_worker(c)->attempts; a; a = next) {
         next = a->next;
-        if (a->state == ABANDONED)
+        if (a->consumer != c || a->state == ABANDONED)
             continue;
         a->state = ABANDONED;
         if (a->run)

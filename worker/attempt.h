@@ -1,22 +1,21 @@
 /*
  * attempt: one try of one job, from its record to its settlement.
  *
- *                  ┌────────────▶ SETTLING (failed; inline result)
- *     RUNNING ─────┤                 ▲
- *        │         └─▶ STORING ──────┤
- *        │               │ ▲         │
- *        │               ▼ │         ▼
- *        └──────────▶ (store away)  ENDED
+ *     STARTING ─▶ LOOKING ─────────▶ RUNNING ─▶ STORING ─▶ SETTLING
+ *        │          │  (a result is     ▲         │   ▲        ▲
+ *        │          │   there already)  │         ▼   │        │
+ *        │          └───────────────────┼──▶ WAITING_FOR_STORE │
+ *        └──────────────────────────────┴──────────────────────┘
+ *        ABANDONED from each: the lease is lost, or the worker stops
  *
- * The result is stored first, then the job is settled. A store that is away uses up nothing: the result is kept here and
- * written when the store is back.
+ * A job that was started before is looked up in the store first: a result that is there counts, and the job is not run
+ * again. The result is stored first, then the job is settled. A store that is away uses up nothing: the result is kept here
+ * and written when the store is back.
  */
 #ifndef JOBGATE_ATTEMPT_H
 #define JOBGATE_ATTEMPT_H
 
 #include "worker/consumer.h"
-
-struct settlement_text;
 
 /* Starts an attempt of the job whose record start handed out (copied). It frees itself at its end. */
 void attempt_start(struct consumer *c, const struct job_id *id, const char *record, size_t length);
@@ -27,9 +26,9 @@ struct attempt *attempt_find(const struct worker *w, const struct job_id *id);
 /* The store is back: attempts that wait for it go on. */
 void attempts_resume_storing(struct worker *w);
 
-/* Ends every attempt where it is, without settling: their jobs are to be given back. Killed handlers' ends are not waited
- * for. */
-void attempts_abandon(struct worker *w);
+/* Ends every attempt of c where it is, without settling: their jobs go back, or have gone. Killed handlers' ends are not
+ * waited for. The settler must have been told to forget them. */
+void attempts_abandon(struct consumer *c);
 
 /* ---- for the settler ---- */
 

@@ -3,10 +3,12 @@
 #include "common/base/mem.h"
 #include "common/queue/scripts.h"
 #include "worker/attempt.h"
+#include "worker/lease.h"
 #include "worker/settler.h"
+#include "worker/upkeep.h"
 
 enum {
-    BLOCK_MS = 5000,
+    BLOCK_MAX_MS = 5000,
     DOUBT_AGAIN_MS = 10000, /* a server may serve the wait of a connection for a while before it sees that it is gone */
 };
 
@@ -16,6 +18,11 @@ struct consumer {
     struct redis *blocking; /* for the wait alone */
     struct queue *blocking_queue;
     struct settler *settler;
+    struct lease *lease;
+    struct upkeep *upkeep;
+    char name[WORKER_ID_SIZE]; /* the worker's id, and behind it how often it was reaped */
+    unsigned reaped_count;
+    bool is_reaped;    /* a new name is taken as soon as nothing is under way under the old one */
     bool is_waiting;   /* a blocking move is under way */
     bool is_taking;    /* a take is under way */
     bool has_more;     /* the last take was answered in full */
@@ -35,10 +42,16 @@ struct claim {
     struct job_id ids[];
 };
 
-static struct log_context log_of(const struct consumer *c)
+static const struct log_context log_context = {.component = "consumer"};
+
+const char *consumer_name(const struct consumer *c)
 {
-    (void)c;
-    return (struct log_context){.component = "consumer"};
+    return c->name;
+}
+
+bool consumer_is_entitled(const struct consumer *c)
+{
+    return lease_is_held(c->lease) && !c->is_reaped;
 }
 
 const struct shard *consumer_shard(const struct consumer *c)
@@ -67,7 +80,7 @@ static void unreserve(struct consumer *c, size_t count)
     c->worker->reserved_count -= count;
 }
 
-void consumer_doubt(struct consumer *c)
+static void doubt(struct consumer *c)
 {
     c->is_doubtful = true;
     timer_start(&c->doubt_again, DOUBT_AGAIN_MS);
@@ -87,12 +100,12 @@ static void on_started(void *arg, const struct started_record *records, size_t c
 {
     struct claim *claim = arg;
     struct consumer *c = claim->consumer;
-    struct log_context context = log_of(c);
+    struct log_context context = log_context;
 
     c->starting_count--;
     unreserve(c, claim->reserved);
     if (e) {
-        consumer_doubt(c);
+        doubt(c);
         if (e->code == ERROR_INTERNAL)
             log_error(&context, "redis refused to start %zu jobs: %s", claim->count, e->text);
     }
@@ -116,9 +129,9 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
     claim->reserved = count;
     claim->count = count;
     memcpy(claim->ids, ids, count * sizeof(*ids));
-    if (!queue_start(c->worker->queue, &c->shard, c->worker->id, ids, count, on_started, claim, &e)) {
+    if (!queue_start(c->worker->queue, &c->shard, c->name, ids, count, on_started, claim, &e)) {
         free(claim);
-        consumer_doubt(c); /* they stay in the list until Redis is back */
+        doubt(c); /* they stay in the list until Redis is back */
         return;
     }
     reserve(c, count);
@@ -128,14 +141,12 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
 static void on_gave_back(void *arg, size_t count, const struct error *e)
 {
     struct consumer *c = arg;
-    struct log_context context = log_of(c);
-
     c->is_comparing = false;
     if (e) {
-        consumer_doubt(c);
+        doubt(c);
     } else if (count) {
         metrics_add(c->worker->metrics, METRIC_JOBS_RETURNED, (double)count);
-        log_info(&context, "%zu jobs of queue %s were given back unfinished", count, c->shard.queue);
+        log_info(&log_context, "%zu jobs of queue %s were given back unfinished", count, c->shard.queue);
     }
     worker_pump(c->worker);
 }
@@ -145,9 +156,9 @@ static void give_back(struct consumer *c, const struct job_id *ids, size_t count
     struct error e;
 
     c->is_comparing = true;
-    if (!queue_give_back(c->worker->queue, &c->shard, c->worker->id, ids, count, on_gave_back, c, &e)) {
+    if (!queue_give_back(c->worker->queue, &c->shard, c->name, ids, count, on_gave_back, c, &e)) {
         c->is_comparing = false;
-        consumer_doubt(c);
+        doubt(c);
     }
 }
 
@@ -161,7 +172,7 @@ static void on_took(void *arg, const struct job_id *ids, size_t count, const str
     c->is_taking = false;
     unreserve(c, claim->reserved);
     if (e)
-        consumer_doubt(c);
+        doubt(c);
     c->has_more = !e && count == claim->reserved;
     free(claim);
     if (count && c->worker->is_draining)
@@ -178,7 +189,7 @@ static void take(struct consumer *c, size_t count)
 
     claim->consumer = c;
     claim->reserved = count;
-    if (!queue_take(c->worker->queue, &c->shard, c->worker->id, count, on_took, claim, &e)) {
+    if (!queue_take(c->worker->queue, &c->shard, c->name, count, on_took, claim, &e)) {
         free(claim);
         return;
     }
@@ -194,7 +205,7 @@ static void on_waited(void *arg, const struct job_id *ids, size_t count, const s
 
     c->is_waiting = false;
     if (e) {
-        consumer_doubt(c);
+        doubt(c);
     } else if (count && worker_room(c->worker) == 0) {
         give_back(c, ids, count);
     } else if (count) {
@@ -206,9 +217,12 @@ static void on_waited(void *arg, const struct job_id *ids, size_t count, const s
 
 static void wait_for_job(struct consumer *c)
 {
+    int64_t block_ms = c->worker->config->lease_ms / 4;
     struct error e;
 
-    c->is_waiting = queue_wait(c->blocking_queue, &c->shard, c->worker->id, BLOCK_MS, on_waited, c, &e);
+    if (block_ms > BLOCK_MAX_MS)
+        block_ms = BLOCK_MAX_MS;
+    c->is_waiting = queue_wait(c->blocking_queue, &c->shard, c->name, block_ms, on_waited, c, &e);
 }
 
 /* ---- comparing ---- */
@@ -221,7 +235,7 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
 
     c->is_comparing = false;
     if (e) {
-        consumer_doubt(c);
+        doubt(c);
         return;
     }
     c->is_doubtful = false;
@@ -244,20 +258,99 @@ static void compare(struct consumer *c)
         queue_unblock(c->worker->queue, redis_client_id(c->blocking));
         return;
     }
-    if (c->is_taking || c->starting_count || c->is_comparing)
+    if (c->is_taking || c->starting_count || c->is_comparing || !lease_is_held(c->lease))
         return;
-    c->is_comparing = queue_list_taken(c->worker->queue, &c->shard, c->worker->id, on_listed, c, &e);
+    c->is_comparing = queue_list_taken(c->worker->queue, &c->shard, c->name, on_listed, c, &e);
 }
 
 /* ---- going on ---- */
+
+/* ---- the lease ---- */
+
+void consumer_cut_off(struct consumer *c)
+{
+    settler_abandon(c->settler);
+    attempts_abandon(c);
+    doubt(c);
+}
+
+static void on_lease_held(void *arg)
+{
+    struct consumer *c = arg;
+
+    worker_pump(c->worker);
+}
+
+static void on_lease_lost(void *arg)
+{
+    struct consumer *c = arg;
+
+    metrics_add(c->worker->metrics, METRIC_LEASES_LOST, 1);
+    log_error(&log_context,
+        "the lease on queue %s could not be renewed in time (redis: %s): what runs is killed, another worker may start it",
+        c->shard.queue, redis_describe(c->worker->redis));
+    consumer_cut_off(c);
+}
+
+static void on_lease_reaped(void *arg)
+{
+    struct consumer *c = arg;
+
+    metrics_add(c->worker->metrics, METRIC_LEASES_LOST, 1);
+    log_warn(&log_context, "%s was silent for so long that its jobs of queue %s were given to others", c->name,
+        c->shard.queue);
+    c->is_reaped = true;
+    consumer_cut_off(c);
+    worker_pump(c->worker);
+}
+
+/* The old name's list belongs to the upkeep of whoever looks first. */
+static void take_new_name(struct consumer *c)
+{
+    c->is_reaped = false;
+    c->is_doubtful = false;
+    c->reaped_count++;
+    snprintf(c->name, sizeof(c->name), "%.*s~%u", WORKER_ID_SIZE - 12, c->worker->id, c->reaped_count);
+    lease_begin(c->lease, c->name);
+}
+
+void consumer_redis_ready(struct consumer *c)
+{
+    settler_resume(c->settler);
+    lease_resume(c->lease);
+    upkeep_begin(c->upkeep);
+}
+
+void consumer_redis_lost(struct consumer *c)
+{
+    upkeep_end(c->upkeep);
+    doubt(c);
+}
+
+static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error *UNUSED(e))
+{
+    struct consumer *c = arg;
+
+    worker_consumer_left(c->worker); /* a registration that stayed is cleared by others when its lease is over */
+}
+
+/* With a lease of no length it is silent enough: its empty list and its registration go. */
+static void unregister(struct consumer *c)
+{
+    struct error e;
+
+    if (!queue_reap(c->worker->queue, &c->shard, c->name, 0, (int)c->worker->config->max_lost, NULL, 0,
+            on_unregistered, c, &e))
+        worker_consumer_left(c->worker);
+}
 
 static void go_on_leaving(struct consumer *c)
 {
     if (c->has_left || (c->worker->attempt_count && !c->worker->is_past_deadline))
         return;
-    if (!c->is_doubtful && !c->is_comparing && !c->is_waiting && !c->is_taking && !c->starting_count) {
+    if (!c->is_doubtful && !c->is_reaped && !c->is_comparing && !c->is_waiting && !c->is_taking && !c->starting_count) {
         c->has_left = true;
-        worker_consumer_left(c->worker);
+        unregister(c);
     }
 }
 
@@ -269,11 +362,13 @@ void consumer_pump(struct consumer *c)
         return;
     if (c->is_leaving && c->is_waiting)
         queue_unblock(c->worker->queue, redis_client_id(c->blocking));
-    if (c->is_doubtful)
+    if (c->is_reaped && !c->is_waiting && !c->is_taking && !c->starting_count && !c->is_comparing)
+        take_new_name(c);
+    if (c->is_doubtful && !c->is_reaped)
         compare(c);
     if (c->is_leaving)
         go_on_leaving(c);
-    if (c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting || c->is_taking || room == 0)
+    if (!consumer_is_entitled(c) || c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting || c->is_taking || room == 0)
         return;
     if (c->has_more)
         take(c, room < (size_t)c->worker->config->worker_batch ? room : (size_t)c->worker->config->worker_batch);
@@ -286,6 +381,8 @@ void consumer_leave(struct consumer *c)
     c->is_leaving = true;
     c->is_doubtful = true; /* one look at the list when all is done */
 }
+
+static const struct lease_events lease_events = {on_lease_held, on_lease_lost, on_lease_reaped};
 
 static void on_blocking_ready(void *arg)
 {
@@ -312,7 +409,11 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
     c->has_more = true; /* jobs may be there already */
     snprintf(c->shard.queue, sizeof(c->shard.queue), "%s", queue);
     timer_init(&c->doubt_again, w->loop, on_doubt_again, c);
-    c->settler = settler_new(w, &c->shard);
+    c->settler = settler_new(c);
+    c->lease = lease_new(w->loop, w->queue, &c->shard, w->config->lease_ms, &lease_events, c);
+    c->upkeep = upkeep_new(w, &c->shard, c->lease);
+    snprintf(c->name, sizeof(c->name), "%s", w->id);
+    lease_begin(c->lease, c->name);
     if (!redis_url_parse(w->config->redis_url, &url, &e))
         abort(); /* worker_new parsed it before */
     c->blocking = redis_new(w->loop, &options);
@@ -329,6 +430,8 @@ struct consumer *consumer_free(struct consumer *c)
     c->blocking = redis_free(c->blocking);
     c->blocking_queue = queue_free(c->blocking_queue);
     c->settler = settler_free(c->settler);
+    c->lease = lease_free(c->lease);
+    c->upkeep = upkeep_free(c->upkeep);
     timer_stop(&c->doubt_again);
     free(c);
     return NULL;

@@ -5,8 +5,7 @@
 enum { BATCH_MAX = 256, RETRY_MS = 1000 };
 
 struct settler {
-    struct worker *worker;
-    struct shard shard;
+    struct consumer *consumer;
     struct attempt *waiting; /* newest first, linked through attempt_settler_link */
     struct batch *sent;
     struct timer flush;
@@ -49,7 +48,7 @@ static void on_settled(void *arg, const enum settle_verdict *verdicts, size_t co
         put_back(s, b);
         if (e->code != ERROR_REDIS_AWAY && e->code != ERROR_STOPPED)
             log_error(&context, "redis refused to settle %zu jobs of %s; it is tried again: %s", b->count,
-                s->shard.queue, e->text);
+                consumer_shard(s->consumer)->queue, e->text);
         timer_start(&s->flush, RETRY_MS);
     } else if (s) {
         for (size_t i = 0; i < b->count; i++)
@@ -79,12 +78,13 @@ static bool send_batch(struct settler *s)
 {
     struct batch *b = take_batch(s);
     struct settlement settlements[BATCH_MAX];
-    const struct worker *w = s->worker;
+    const struct worker *w = consumer_worker(s->consumer);
     struct error e;
 
     for (size_t i = 0; i < b->count; i++)
         attempt_settlement(b->attempts[i], &settlements[i]);
-    if (queue_settle(w->queue, &s->shard, w->id, w->config->retention_s, settlements, b->count, on_settled, b, &e))
+    if (queue_settle(w->queue, consumer_shard(s->consumer), consumer_name(s->consumer), w->config->retention_s,
+            settlements, b->count, on_settled, b, &e))
         return true;
     unlink_batch(b);
     put_back(s, b);
@@ -100,13 +100,12 @@ static void flush(void *arg)
         continue;
 }
 
-struct settler *settler_new(struct worker *w, const struct shard *shard)
+struct settler *settler_new(struct consumer *c)
 {
     struct settler *s = mem_zalloc(sizeof(*s));
 
-    s->worker = w;
-    s->shard = *shard;
-    timer_init(&s->flush, w->loop, flush, s);
+    s->consumer = c;
+    timer_init(&s->flush, consumer_worker(c)->loop, flush, s);
     return s;
 }
 

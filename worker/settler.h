@@ -7,7 +7,7 @@
 
 #include "worker/attempt.h"
 
-struct settler *settler_new(struct worker *w, const struct shard *shard);
+struct settler *settler_new(struct consumer *c); /* borrows */
 struct settler *settler_free(struct settler *s); /* takes NULL; returns NULL */
 
 /* Settles a; attempt_on_settled is called with the verdict, later. */

@@ -6,7 +6,6 @@
 #include "worker/attempt.h"
 #include "worker/consumer.h"
 #include "worker/queues.h"
-#include "worker/settler.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -71,7 +70,7 @@ static void on_redis_ready(void *arg)
     metrics_set(w->metrics, METRIC_REDIS_UP, 1);
     metrics_add(w->metrics, METRIC_REDIS_CONNECTS, 1);
     for (size_t i = 0; i < w->consumer_count; i++)
-        settler_resume(consumer_settler(w->consumers[i]));
+        consumer_redis_ready(w->consumers[i]);
     worker_pump(w);
 }
 
@@ -81,7 +80,7 @@ static void on_redis_lost(void *arg)
 
     metrics_set(w->metrics, METRIC_REDIS_UP, 0);
     for (size_t i = 0; i < w->consumer_count; i++)
-        consumer_doubt(w->consumers[i]);
+        consumer_redis_lost(w->consumers[i]);
 }
 
 static void on_store_up(void *arg)
@@ -127,11 +126,8 @@ static void on_drain_deadline(void *arg)
 
     w->is_past_deadline = true;
     log_warn(&log_context, "DRAIN_S is over: %zu jobs are cut off and given back", w->attempt_count);
-    for (size_t i = 0; i < w->consumer_count; i++) {
-        settler_abandon(consumer_settler(w->consumers[i]));
-        consumer_doubt(w->consumers[i]);
-    }
-    attempts_abandon(w);
+    for (size_t i = 0; i < w->consumer_count; i++)
+        consumer_cut_off(w->consumers[i]);
     worker_pump(w);
     timer_init(&w->drain_deadline, w->loop, on_last_word, w);
     timer_start(&w->drain_deadline, LAST_WORD_MS);
@@ -259,10 +255,9 @@ struct worker *worker_free(struct worker *w)
 {
     if (!w)
         return NULL;
+    w->redis = redis_free(w->redis); /* answers what is pending */
     for (size_t i = 0; i < w->consumer_count; i++)
-        settler_abandon(consumer_settler(w->consumers[i]));
-    w->redis = redis_free(w->redis);
-    attempts_abandon(w);
+        consumer_cut_off(w->consumers[i]);
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_free(w->consumers[i]);
     free(w->consumers);

@@ -23,7 +23,7 @@ enum {
 };
 
 /* The requests that operations are made of. */
-enum step { STEP_PUT, STEP_LOOK, STEP_GET, STEP_LOOK_CONTAINER, STEP_MAKE_CONTAINER };
+enum step { STEP_PUT, STEP_LOOK, STEP_HEAD, STEP_GET, STEP_LOOK_CONTAINER, STEP_MAKE_CONTAINER };
 
 static const struct {
     const char *method;
@@ -32,6 +32,7 @@ static const struct {
 } steps[] = {
     [STEP_PUT] = {"PUT", "", 201},
     [STEP_LOOK] = {"HEAD", "", 200},
+    [STEP_HEAD] = {"HEAD", "", 200},
     [STEP_GET] = {"GET", "", 200},
     [STEP_LOOK_CONTAINER] = {"GET", "restype=container", 200},
     [STEP_MAKE_CONTAINER] = {"PUT", "restype=container", 201},
@@ -200,6 +201,9 @@ static void succeed(struct azure_op *op, const struct http_response *response)
 
     if (op->step == STEP_LOOK) {
         finish_looking(op, response);
+    } else if (op->step == STEP_HEAD) {
+        read_properties(response, &properties);
+        finish(op, &properties, NULL);
     } else if (op->step == STEP_PUT) {
         blob_content_properties(&op->content, op->md5, &properties);
         blob_property_set(properties.etag, sizeof(properties.etag), http_response_header(response, "ETag"));
@@ -241,7 +245,7 @@ static void take_answer(struct azure_op *op, const struct http_response *respons
         finish(op, NULL, NULL);
     } else if (a->verdict == ANSWER_NO_CONTAINER && op->step == STEP_LOOK_CONTAINER) {
         go_to(op, STEP_MAKE_CONTAINER);
-    } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_GET) {
+    } else if (a->verdict == ANSWER_NO_BLOB && (op->step == STEP_GET || op->step == STEP_HEAD)) {
         finish_missing(op);
     } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_LOOK) {
         put_again(op);
@@ -532,6 +536,18 @@ static struct blob_op *put(struct blob_store *s, const char *name, const struct 
     return &op->base;
 }
 
+static struct blob_op *head(struct blob_store *s, const char *name, blob_put_done *done, void *arg)
+{
+    struct azure_op *op = new_op(s, STEP_HEAD, name, arg);
+
+    op->put_done = done;
+    if (check_name(name, &op->error))
+        send_request(op);
+    else
+        fail_later(op);
+    return &op->base;
+}
+
 static struct blob_op *get(
     struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg)
 {
@@ -596,7 +612,8 @@ static void free_store(struct blob_store *base)
     free(s);
 }
 
-static const struct blob_store_kind azure_kind = {free_store, write_url, put, get, check, resume, cancel};
+static const struct blob_store_kind azure_kind = {
+    free_store, write_url, put, head, get, check, resume, cancel};
 
 struct blob_store *azure_store_open(
     struct loop *loop, const struct config *config, const struct azure_account *account)

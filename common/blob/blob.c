@@ -115,6 +115,11 @@ struct blob_op *blob_put(struct blob_store *s, const char *name, const struct bl
     return s->kind->put(s, name, content, done, arg);
 }
 
+struct blob_op *blob_head(struct blob_store *s, const char *name, blob_put_done *done, void *arg)
+{
+    return s->kind->head(s, name, done, arg);
+}
+
 struct blob_op *blob_get(struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg)
 {
     return s->kind->get(s, name, reader, arg);

@@ -26,7 +26,7 @@ enum {
 
 #define PROPERTIES_SUFFIX ".properties"
 
-enum op_kind { OP_PUT, OP_GET, OP_CHECK };
+enum op_kind { OP_PUT, OP_HEAD, OP_GET, OP_CHECK };
 
 struct directory_store {
     struct blob_store base;
@@ -46,7 +46,7 @@ struct directory_op {
     struct blob_reader reader;
     void *arg;
     struct timer timer; /* each step is taken in a turn of the loop of its own */
-    int fd;             /* what a get reads; -1 before its first step */
+    int fd;             /* what a get or head reads; -1 before its first step */
     char *piece;        /* what a get has read and not yet handed over */
     size_t piece_length;
     int64_t left; /* bytes of a get still to be read */
@@ -355,6 +355,16 @@ static bool open_blob(struct directory_op *op, struct blob_properties *propertie
     return true;
 }
 
+static void run_head(struct directory_op *op)
+{
+    struct blob_properties properties;
+    struct error e;
+    bool is_there = open_blob(op, &properties, &e);
+
+    op->put_done(op->arg, is_there ? &properties : NULL, is_there ? NULL : &e);
+    free_op(op);
+}
+
 static void finish_get(struct directory_op *op, const struct error *e)
 {
     op->reader.on_done(op->arg, e);
@@ -418,7 +428,7 @@ static void run_check(struct directory_op *op)
 static void on_turn(void *arg)
 {
     static void (*const run[])(struct directory_op *) = {
-        [OP_PUT] = run_put, [OP_GET] = run_get, [OP_CHECK] = run_check};
+        [OP_PUT] = run_put, [OP_HEAD] = run_head, [OP_GET] = run_get, [OP_CHECK] = run_check};
     struct directory_op *op = arg;
 
     run[op->kind](op);
@@ -447,6 +457,14 @@ static struct blob_op *put(struct blob_store *s, const char *name, const struct 
     struct directory_op *op = new_op(s, OP_PUT, name, arg);
 
     op->content = *content;
+    op->put_done = done;
+    return &op->base;
+}
+
+static struct blob_op *head(struct blob_store *s, const char *name, blob_put_done *done, void *arg)
+{
+    struct directory_op *op = new_op(s, OP_HEAD, name, arg);
+
     op->put_done = done;
     return &op->base;
 }
@@ -499,7 +517,8 @@ static void free_store(struct blob_store *base)
     free(s);
 }
 
-static const struct blob_store_kind directory_kind = {free_store, write_url, put, get, check, resume, cancel};
+static const struct blob_store_kind directory_kind = {
+    free_store, write_url, put, head, get, check, resume, cancel};
 
 struct blob_store *directory_store_open(struct loop *loop, const char *path)
 {

@@ -12,6 +12,7 @@ struct blob_store_kind {
     void (*url)(const struct blob_store *s, const char *name, char *out, size_t size);
     struct blob_op *(*put)(struct blob_store *s, const char *name, const struct blob_content *content,
         blob_put_done *done, void *arg);
+    struct blob_op *(*head)(struct blob_store *s, const char *name, blob_put_done *done, void *arg);
     struct blob_op *(*get)(
         struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg);
     struct blob_op *(*check)(struct blob_store *s, blob_check_done *done, void *arg);

@@ -1,55 +1,67 @@
 #include "common/queue/queue_priv.h"
 #include "common/base/mem.h"
 
-/* Reads one id, or an array of them, whatever Redis sent. */
-static void read_ids(const redisReply *reply, struct job_id *ids, size_t *count, bool newest_first)
-{
-    size_t length = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 1;
-
-    for (size_t i = 0; i < length; i++) {
-        const redisReply *element = reply;
-        struct error e;
-
-        if (reply->type == REDIS_REPLY_ARRAY)
-            element = reply->element[newest_first ? length - 1 - i : i];
-        if (element->type == REDIS_REPLY_STRING && id_parse(element->str, &ids[*count], &e))
-            ++*count;
-    }
-}
-
-static void answer_took(void *arg, const redisReply *reply, const struct error *e, bool newest_first)
+static void on_took(void *arg, const redisReply *reply, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
     struct job_id *ids;
-    size_t count = 0;
+    size_t count;
 
     free(arg);
     if (e) {
         p.done.took(p.arg, NULL, 0, e);
         return;
     }
-    ids = mem_array(reply->elements + 1, sizeof(*ids));
-    read_ids(reply, ids, &count, newest_first);
+    ids = queue_read_ids(reply, 0, &count);
     p.done.took(p.arg, ids, count, NULL);
     free(ids);
 }
 
-static void on_took(void *arg, const redisReply *reply, const struct error *e)
+/* The wait answers with one id, or nothing. */
+static void on_waited(void *arg, const redisReply *reply, const struct error *e)
 {
-    answer_took(arg, reply, e, false);
+    struct pending p = *(struct pending *)arg;
+    struct job_id id;
+    struct error malformed;
+    size_t count = !e && reply->type == REDIS_REPLY_STRING && id_parse(reply->str, &id, &malformed);
+
+    free(arg);
+    p.done.took(p.arg, count ? &id : NULL, count, e);
 }
 
+static void reverse(struct job_id *ids, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct job_id id = ids[i];
+
+        ids[i] = ids[count - 1 - i];
+        ids[count - 1 - i] = id;
+    }
+}
+
+/* The list has the newest first. */
 static void on_listed(void *arg, const redisReply *reply, const struct error *e)
 {
-    answer_took(arg, reply, e, true);
+    struct pending p = *(struct pending *)arg;
+    struct job_id *ids;
+    size_t count;
+
+    free(arg);
+    if (e) {
+        p.done.took(p.arg, NULL, 0, e);
+        return;
+    }
+    ids = queue_read_ids(reply, 0, &count);
+    reverse(ids, count);
+    p.done.took(p.arg, ids, count, NULL);
+    free(ids);
 }
 
 static struct pending *pending_took(queue_took *done, void *arg)
 {
-    struct pending *p = mem_alloc(sizeof(*p));
+    struct pending *p = queue_pending(arg);
 
     p->done.took = done;
-    p->arg = arg;
     return p;
 }
 
@@ -70,7 +82,7 @@ bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, 
     redis_request_add_text(&q->request, "RIGHT");
     redis_request_add_text(&q->request, "LEFT");
     redis_request_add_text(&q->request, seconds);
-    return queue_send(q, block_ms, on_took, pending_took(done, arg), e);
+    return queue_send(q, block_ms, on_waited, pending_took(done, arg), e);
 }
 
 bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count, queue_took *done,
@@ -78,13 +90,17 @@ bool queue_take(struct queue *q, const struct shard *shard, const char *worker, 
 {
     struct key ready;
     struct key taken;
+    struct key workers;
 
     key_ready(shard, &ready);
     key_taken(shard, worker, &taken);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_TAKE], 2, 1);
+    key_workers(shard, &workers);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_TAKE], 3, 2);
     queue_add_key(q, &ready);
     queue_add_key(q, &taken);
+    queue_add_key(q, &workers);
     redis_request_add_int(&q->request, (int64_t)count);
+    redis_request_add_text(&q->request, worker);
     return queue_send(q, 0, on_took, pending_took(done, arg), e);
 }
 
@@ -123,17 +139,19 @@ static void on_started(void *arg, const redisReply *reply, const struct error *e
 bool queue_start(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
     size_t count, queue_started *done, void *arg, struct error *e)
 {
-    struct pending *p = mem_alloc(sizeof(*p));
+    struct pending *p = queue_pending(arg);
     struct key taken;
     struct key stats;
+    struct key workers;
 
     p->done.started = done;
-    p->arg = arg;
     key_taken(shard, worker, &taken);
     key_stats(shard, &stats);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_START], 2 + count, 1 + count);
+    key_workers(shard, &workers);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_START], 3 + count, 1 + count);
     queue_add_key(q, &taken);
     queue_add_key(q, &stats);
+    queue_add_key(q, &workers);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);
     queue_add_ids(q, ids, count);
@@ -151,13 +169,12 @@ static void on_gave_back(void *arg, const redisReply *reply, const struct error 
 bool queue_give_back(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
     size_t count, queue_gave_back *done, void *arg, struct error *e)
 {
-    struct pending *p = mem_alloc(sizeof(*p));
+    struct pending *p = queue_pending(arg);
     struct key taken;
     struct key ready;
     struct key stats;
 
     p->done.gave_back = done;
-    p->arg = arg;
     key_taken(shard, worker, &taken);
     key_ready(shard, &ready);
     key_stats(shard, &stats);

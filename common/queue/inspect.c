@@ -1,5 +1,4 @@
 #include "common/queue/queue_priv.h"
-#include "common/base/mem.h"
 
 static void on_got(void *arg, const redisReply *reply, const struct error *e)
 {
@@ -25,11 +24,10 @@ static void on_got(void *arg, const redisReply *reply, const struct error *e)
 
 bool queue_get(struct queue *q, const struct job_id *id, queue_got *done, void *arg, struct error *e)
 {
-    struct pending *p = mem_alloc(sizeof(*p));
+    struct pending *p = queue_pending(arg);
     struct key key;
 
     p->done.got = done;
-    p->arg = arg;
     p->id = *id;
     key_job(id, &key);
     redis_request_begin(&q->request, 2);

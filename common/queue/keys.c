@@ -48,6 +48,24 @@ void key_dead(const struct shard *shard, struct key *out)
     append_text(out, "dead");
 }
 
+void key_scheduled(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "scheduled");
+}
+
+void key_workers(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "workers");
+}
+
+void key_reaped(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "reaped");
+}
+
 void key_taken(const struct shard *shard, const char *worker, struct key *out)
 {
     begin(shard, out);

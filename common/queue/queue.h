@@ -27,13 +27,21 @@ struct queue *queue_free(struct queue *q); /* takes NULL; returns NULL; what is 
 
 /* ---- callers ---- */
 
-/* e: NULL = accepted; REDIS_FULL, REDIS_AWAY (whether it was accepted is then not known), INTERNAL. */
-typedef void queue_submitted(void *arg, const struct error *e);
+/* due_ms: the Unix time from which the job runs, when that is to come; 0 = it is queued.
+ * e: NULL = accepted; REDIS_FULL, REDIS_AWAY (whether it was accepted is then not known), INTERNAL. */
+typedef void queue_submitted(void *arg, int64_t due_ms, const struct error *e);
+
+/* When a job may run at the earliest; both are counted by Redis's clock, and the later one counts. */
+struct job_schedule {
+    int64_t not_before_ms; /* Unix time; 0, or a time that has passed, is at once */
+    int64_t delay_ms;      /* from the submission on */
+};
 
 /* Accepts a job under `id`: its record and its place in the queue, in one step. Everything is read before this returns.
  * Fails: REDIS_AWAY, TOO_BIG. */
-bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec, const void *payload,
-    size_t payload_length, queue_submitted *done, void *arg, struct error *e) MUST_CHECK;
+bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec,
+    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done, void *arg,
+    struct error *e) MUST_CHECK;
 
 /* job is valid inside the callback only. e: NOT_FOUND, BAD_RECORD, REDIS_AWAY, INTERNAL. */
 typedef void queue_got(void *arg, const struct job *job, const struct error *e);
@@ -68,23 +76,40 @@ typedef void queue_started(void *arg, const struct started_record *records, size
 bool queue_start(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
     size_t count, queue_started *done, void *arg, struct error *e) MUST_CHECK;
 
-/* How one job ends. Borrowed until queue_settle returns. */
+/* How a try ended. */
+enum ending {
+    ENDING_SUCCEEDED = '+',
+    ENDING_FAILED = 'f',  /* may be tried again */
+    ENDING_CRASHED = 'x', /* the handler died by itself; counted apart, may be tried again */
+    ENDING_HOPELESS = 'd' /* another try would fail too */
+};
+
+/* One try to be settled. Borrowed until queue_settle returns. */
 struct settlement {
     const struct job_id *id;
     int attempt;
-    enum job_state state;    /* JOB_SUCCEEDED or JOB_DEAD */
+    enum ending ending;
     const char *status;      /* members of the status, as status_write_* append them */
     size_t status_length;
     const void *inline_result; /* of a job that succeeded; NULL = it is in the blob store */
     size_t inline_length;
+    int limit;               /* how many tries may end like this; of FAILED and CRASHED */
+    int64_t delay_ms;        /* until the next try */
 };
 
-enum settle_verdict { SETTLE_STALE = 0, SETTLE_DONE = 1, SETTLE_REPEATED = 2 };
+enum settle_verdict {
+    SETTLE_STALE,     /* it was no longer this worker's; nothing was changed */
+    SETTLE_SUCCEEDED,
+    SETTLE_DEAD,
+    SETTLE_RETRY,     /* another try is scheduled */
+    SETTLE_REPEATED,  /* this very settlement had been made: its answer got lost */
+    SETTLE_VERDICT_COUNT
+};
 
 /* verdicts[i] belongs to settlements[i] of the call; valid inside the callback only; NULL with an e. */
 typedef void queue_settled(void *arg, const enum settle_verdict *verdicts, size_t count, const struct error *e);
 
-/* Ends jobs, all of one shard. Sending it again after an answer was lost does no harm. */
+/* Ends tries, all of one shard. Sending it again after an answer was lost does no harm. */
 bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e) MUST_CHECK;
 
@@ -94,6 +119,40 @@ typedef void queue_gave_back(void *arg, size_t count, const struct error *e);
 /* Returns taken jobs to the head of their queue. ids are oldest first, all of one shard. */
 bool queue_give_back(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
     size_t count, queue_gave_back *done, void *arg, struct error *e) MUST_CHECK;
+
+/* ---- leases and schedules: the upkeep that any worker does ---- */
+
+/* worker_count: how many are registered; 0 when this worker was reaped: its id is refused for ever. */
+typedef void queue_renewed(void *arg, size_t worker_count, const struct error *e);
+
+/* A worker's heartbeat on a shard. is_first registers it. */
+bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, queue_renewed *done,
+    void *arg, struct error *e) MUST_CHECK;
+
+/* Names of workers, valid inside the callback only. */
+typedef void queue_named(void *arg, const char *const *names, size_t count, const struct error *e);
+
+/* Workers whose lists are to be looked after: silent for lease_ms, or reaped before. */
+bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, queue_named *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+/* How many jobs were moved; -1 when the worker turned out to be alive. */
+typedef void queue_reaped(void *arg, int64_t count, const struct error *e);
+
+/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. A lease_ms of 0
+ * makes any worker a silent one: so one leaves by itself. */
+bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms, int max_lost,
+    const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e) MUST_CHECK;
+
+/* ids of jobs that are due, and how long until the next one (-1 = there is none). Valid inside the callback only. */
+typedef void queue_due_found(
+    void *arg, const struct job_id *ids, size_t count, int64_t next_ms, const struct error *e);
+bool queue_due(struct queue *q, const struct shard *shard, size_t count, queue_due_found *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+/* Makes due jobs queued. e alone tells whether it worked; count is how many were. */
+bool queue_promote(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
+    queue_gave_back *done, void *arg, struct error *e) MUST_CHECK;
 
 /* Ends the blocking wait of another connection, which then answers with no id. Best effort. */
 void queue_unblock(struct queue *q, long long client_id);

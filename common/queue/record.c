@@ -57,7 +57,7 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
         json_write_member(b, "content_type", spec->content_type);
     if (spec->timeout_s)
         write_int_member(b, "timeout_s", spec->timeout_s);
-    if (spec->max_attempts != MAX_ATTEMPTS_DEFAULT)
+    if (spec->max_attempts)
         write_int_member(b, "max_attempts", spec->max_attempts);
     if (spec->metadata) {
         buf_append_text(b, ",\"metadata\":");
@@ -140,7 +140,7 @@ static bool copy_int(const json_t *object, const char *name, int64_t min, int64_
 static bool decode_spec(const char *text, size_t length, struct job_spec *spec, struct error *e)
 {
     AUTO(json) json_t *object = json_parse(text, length, e);
-    int64_t max_attempts = MAX_ATTEMPTS_DEFAULT;
+    int64_t max_attempts = 0;
 
     memcpy(spec->content_type, CONTENT_TYPE_JSON, sizeof(CONTENT_TYPE_JSON));
     if (!json_is_object(object))
@@ -198,7 +198,8 @@ static bool decode_status(const char *text, size_t length, struct job *job, stru
         return bad(e, "its status is not a JSON object");
     if (!copy_text(object, "worker", job->worker, sizeof(job->worker)) ||
         !copy_int(object, "started_at", 0, INT64_MAX, &job->started_ms) ||
-        !copy_int(object, "finished_at", 0, INT64_MAX, &job->finished_ms))
+        !copy_int(object, "finished_at", 0, INT64_MAX, &job->finished_ms) ||
+        !copy_int(object, "due_at", 0, INT64_MAX, &job->due_ms))
         return bad(e, "its worker or times are malformed");
     return decode_result(json_object_get(object, "result"), job, e) &&
            decode_failure(json_object_get(object, "error"), job, e);

@@ -10,7 +10,8 @@
  *     bytes 8-9   length of the status
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
  *                 max_attempts, metadata
- *     status      JSON: where it stands; empty while it is queued: worker, started_at, finished_at (Unix ms), result, error
+ *     status      JSON: where it stands; empty while it is queued: worker, started_at,
+ *                 finished_at, due_at (Unix ms), result, error (of the last try)
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
  *
  * What can be derived is not stored: the time of the submission stands in the id, the blob's name follows from it.
@@ -48,7 +49,6 @@ enum {
     CONTENT_TYPE_SIZE = 128,
     MD5_SIZE = 25, /* base64 with its NUL */
     METADATA_MAX = 8192,
-    MAX_ATTEMPTS_DEFAULT = 1,
     RECORD_OVERHEAD_MAX = 10 + 2 * 65535,
 };
 
@@ -59,7 +59,7 @@ struct job_spec {
     char type[NAME_SIZE];
     char content_type[CONTENT_TYPE_SIZE]; /* of the payload */
     int64_t timeout_s;                    /* 0 = the type's own */
-    int max_attempts;
+    int max_attempts;                     /* 0 = the type's own */
     json_t *metadata; /* an object of texts, or NULL; owned */
 };
 
@@ -82,6 +82,7 @@ struct job {
     char worker[WORKER_ID_SIZE];
     int64_t started_ms;  /* Unix time; 0 = not yet */
     int64_t finished_ms; /* Unix time; 0 = not yet */
+    int64_t due_ms;      /* of one that is scheduled after a failure: Unix time of its next try */
     bool has_result;
     struct job_result result;
     char error_code[32];     /* "" = none */

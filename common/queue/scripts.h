@@ -12,7 +12,12 @@
     SCRIPT(TAKE, take)                                                                                       \
     SCRIPT(START, start)                                                                                     \
     SCRIPT(SETTLE, settle)                                                                                   \
-    SCRIPT(GIVE_BACK, give_back)
+    SCRIPT(GIVE_BACK, give_back)                                                                             \
+    SCRIPT(RENEW, renew)                                                                                     \
+    SCRIPT(SILENT, silent)                                                                                   \
+    SCRIPT(REAP, reap)                                                                                       \
+    SCRIPT(DUE, due)                                                                                         \
+    SCRIPT(PROMOTE, promote)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -13,41 +13,44 @@ static void on_settled(void *arg, const redisReply *reply, const struct error *e
     }
     verdicts = mem_array(reply->elements + 1, sizeof(*verdicts));
     for (size_t i = 0; i < reply->elements; i++)
-        verdicts[i] = reply->element[i]->integer == 1   ? SETTLE_DONE
-                      : reply->element[i]->integer == 2 ? SETTLE_REPEATED
-                                                        : SETTLE_STALE;
+        if (reply->element[i]->integer > SETTLE_STALE && reply->element[i]->integer < SETTLE_VERDICT_COUNT)
+            verdicts[i] = (enum settle_verdict)reply->element[i]->integer;
     p.done.settled(p.arg, verdicts, reply->elements, NULL);
     free(verdicts);
 }
 
 static void add_settlement(struct queue *q, const struct settlement *s)
 {
-    char letter = job_state_letter(s->state);
+    char ending = (char)s->ending;
 
     redis_request_add_text(&q->request, s->id->text);
     redis_request_add_int(&q->request, s->attempt);
-    redis_request_add(&q->request, &letter, 1);
+    redis_request_add(&q->request, &ending, 1);
     redis_request_add(&q->request, s->status, s->status_length);
     redis_request_add(&q->request, s->inline_result, s->inline_length);
+    redis_request_add_int(&q->request, s->limit);
+    redis_request_add_int(&q->request, s->delay_ms);
 }
 
 bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e)
 {
-    struct pending *p = mem_alloc(sizeof(*p));
+    struct pending *p = queue_pending(arg);
     struct key taken;
     struct key stats;
     struct key dead;
+    struct key scheduled;
 
     p->done.settled = done;
-    p->arg = arg;
     key_taken(shard, worker, &taken);
     key_stats(shard, &stats);
     key_dead(shard, &dead);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 3 + count, 2 + 5 * count);
+    key_scheduled(shard, &scheduled);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 4 + count, 2 + 7 * count);
     queue_add_key(q, &taken);
     queue_add_key(q, &stats);
     queue_add_key(q, &dead);
+    queue_add_key(q, &scheduled);
     for (size_t i = 0; i < count; i++)
         queue_add_job_keys(q, settlements[i].id, 1);
     redis_request_add_text(&q->request, worker);

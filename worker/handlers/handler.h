@@ -55,6 +55,17 @@ const char *handler_content_type(const struct handler *h);
 /* The timeout of a job that names none, milliseconds. */
 int64_t handler_timeout_ms(const struct handler *h);
 
+/* How a type's tries follow each other. Plain data. */
+struct retry_policy {
+    int max_attempts; /* tries that may fail by themselves */
+    int max_crashes;  /* tries in which the handler may die */
+    int64_t delay_ms; /* before the second try; it doubles with each */
+    int64_t delay_max_ms;
+};
+
+/* Borrowed. */
+const struct retry_policy *handler_retry_policy(const struct handler *h);
+
 /* Starts a run. done is called exactly once, never from inside this. The run is released after done returned. */
 struct run *run_start(const struct handler *h, const struct run_input *input, run_done *done, void *arg);
 

@@ -6,12 +6,13 @@
 
 #include <errno.h>
 
-enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, CONTENT_TYPE_MAX = 255 };
+enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, CONTENT_TYPE_MAX = 127 };
 
 static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
 
 static const char *const top_fields[] = {"types", NULL};
-static const char *const common_fields[] = {"kind", "timeout_s", "content_type", NULL};
+static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts", "max_crashes",
+    "retry_delay_ms", "retry_delay_max_ms", NULL};
 
 struct handlers {
     struct loop *loop;
@@ -64,6 +65,16 @@ static bool is_content_type(const char *text)
     return true;
 }
 
+enum { ATTEMPTS_MAX = 100, DELAY_MAX_MS = 86400000 };
+
+static void parse_retry(struct spec *s, struct retry_policy *retry)
+{
+    retry->max_attempts = (int)spec_int(s, "max_attempts", 3, 1, ATTEMPTS_MAX);
+    retry->max_crashes = (int)spec_int(s, "max_crashes", 2, 1, ATTEMPTS_MAX);
+    retry->delay_ms = spec_int(s, "retry_delay_ms", 1000, 1, DELAY_MAX_MS);
+    retry->delay_max_ms = spec_int(s, "retry_delay_max_ms", 600000, 1, DELAY_MAX_MS);
+}
+
 static void parse_handler(struct handlers *all, struct handler *h, const char *type, struct spec *s)
 {
     const char *preset = "application/octet-stream";
@@ -77,6 +88,7 @@ static void parse_handler(struct handlers *all, struct handler *h, const char *t
         h->settings = h->kind->parse(s, &preset);
     }
     h->timeout_ms = spec_int(s, "timeout_s", TIMEOUT_PRESET_S, 1, TIMEOUT_MAX_S) * 1000;
+    parse_retry(s, &h->retry);
     content_type = spec_text(s, "content_type", false, CONTENT_TYPE_MAX);
     if (content_type && !is_content_type(content_type))
         spec_mistake(s, "content_type", "must be a media type such as text/plain");
@@ -216,6 +228,11 @@ const char *handlers_type_at(const struct handlers *h, size_t i)
 const char *handler_content_type(const struct handler *h)
 {
     return h->content_type;
+}
+
+const struct retry_policy *handler_retry_policy(const struct handler *h)
+{
+    return &h->retry;
 }
 
 int64_t handler_timeout_ms(const struct handler *h)

@@ -35,6 +35,7 @@ struct handler {
     void *settings; /* what the kind's parse returned; owned */
     char *content_type;
     int64_t timeout_ms;
+    struct retry_policy retry;
     struct handlers *owner;
 };
 

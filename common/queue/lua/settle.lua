@@ -1,38 +1,70 @@
 #!lua flags=allow-oom
--- Ends jobs. KEYS: taken, stats, dead, job…. ARGV: worker, retention in seconds, then five for each job: id, attempt, the
--- state it ends in, the rest of its status (JSON members, each behind a comma), the result that is kept inline.
--- Returns for each 1 = settled, 2 = it had been settled by this very attempt, 0 = stale: it is not this worker's any more.
+-- Ends tries of jobs. KEYS: taken, stats, dead, scheduled, job…. ARGV: worker, retention in seconds, then seven for each
+-- job: id, attempt, how the try ended, the rest of the status (JSON members, each behind a comma), the result that is kept
+-- inline, how many tries of that kind the job may have, how long until the next one in ms.
+-- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed) or 'x' (the handler crashed).
+-- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt, 0 = stale:
+-- it is not this worker's any more.
 --@include record
 local now = now_ms()
 local worker = ARGV[1]
 local retention = ARGV[2]
-local verdicts = {}
-for i = 4, #KEYS do
-    local at = (i - 4) * 5 + 3
-    local id, state = ARGV[at], ARGV[at + 2]
-    local r = record_open(redis.call('GET', KEYS[i]))
-    local verdict = 0
-    if r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
-        if r.state == 'r' then
-            local started = string.match(r.status, '"started_at":(%d+)')
-            r.status = status_prefix(worker) .. '"started_at":' .. started .. ',"finished_at":' .. now
-                .. ARGV[at + 3] .. '}'
-            r.state = state
-            if state == 'd' then
-                redis.call('SET', KEYS[i], record_text(r))
-                redis.call('ZADD', KEYS[3], now, id)
-                redis.call('HINCRBY', KEYS[2], 'dead', 1)
-            else
-                r.payload = ARGV[at + 4]
-                redis.call('SET', KEYS[i], record_text(r), 'EX', retention)
-                redis.call('HINCRBY', KEYS[2], 'succeeded', 1)
-            end
-            verdict = 1
-        else
-            verdict = 2
-        end
+local STALE, SUCCEEDED, DEAD, RETRY, REPEATED = 0, 1, 2, 3, 4
+
+-- Tries that failed by themselves: neither crashes nor lost workers count as one.
+local function failures(r)
+    return r.attempt - r.crashes - r.lost
+end
+
+local function decide(r, ending, limit)
+    if ending == '+' then
+        return SUCCEEDED
     end
-    redis.call('LREM', KEYS[1], -1, id)
-    verdicts[i - 3] = verdict
+    if ending == 'x' and r.crashes < 255 then
+        r.crashes = r.crashes + 1
+        return r.crashes < limit and RETRY or DEAD
+    end
+    return ending == 'f' and failures(r) < limit and RETRY or DEAD
+end
+
+local function settle(r, key, at)
+    local id, ending, members = ARGV[at], ARGV[at + 2], ARGV[at + 3]
+    local started = string.match(r.status, '"started_at":(%d+)')
+    local verdict = decide(r, ending, tonumber(ARGV[at + 5]))
+    r.status = status_prefix(worker) .. '"started_at":' .. started
+    if verdict == RETRY then
+        local due = string.format('%.0f', tonumber(now) + tonumber(ARGV[at + 6]))
+        r.state = 's'
+        r.status = r.status .. ',"due_at":' .. due .. members .. '}'
+        redis.call('SET', key, record_text(r))
+        redis.call('ZADD', KEYS[4], due, id)
+        redis.call('HINCRBY', KEYS[2], 'retried', 1)
+        return verdict
+    end
+    r.status = r.status .. ',"finished_at":' .. now .. members .. '}'
+    if verdict == SUCCEEDED then
+        r.state = '+'
+        r.payload = ARGV[at + 4]
+        redis.call('SET', key, record_text(r), 'EX', retention)
+        redis.call('HINCRBY', KEYS[2], 'succeeded', 1)
+    else
+        r.state = 'd'
+        redis.call('SET', key, record_text(r))
+        redis.call('ZADD', KEYS[3], now, id)
+        redis.call('HINCRBY', KEYS[2], 'dead', 1)
+    end
+    return verdict
+end
+
+local verdicts = {}
+for i = 5, #KEYS do
+    local at = (i - 5) * 7 + 3
+    local r = record_open(redis.call('GET', KEYS[i]))
+    local verdict = STALE
+    if r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
+        verdict = r.state == 'r' and settle(r, KEYS[i], at) or REPEATED
+    end
+    redis.call('LREM', KEYS[1], -1, ARGV[at])
+    verdicts[i - 4] = verdict
 end
 return verdicts

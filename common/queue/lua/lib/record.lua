@@ -24,7 +24,11 @@ local function record_text(r)
         .. r.spec .. r.status .. r.payload
 end
 
--- The status of a running job begins so; nothing else does.
+local function record_with_state(text, state)
+    return string.sub(text, 1, 1) .. state .. string.sub(text, 3)
+end
+
+-- The status of a job that has been started begins so; nothing else does.
 local function status_prefix(worker)
     return '{"worker":"' .. worker .. '",'
 end

@@ -68,7 +68,8 @@ static const struct {
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"ekko\"}}}",
         "/types/a/builtin: is not a known builtin: it must be one of echo, sleep, fail, sha256"},
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"echo\", \"command\": [\"/bin/cat\"]}}}",
-        "/types/a/command: is not a known field: it would be one of kind, timeout_s, content_type, builtin"},
+        "/types/a/command: is not a known field: it would be one of kind, timeout_s, content_type, "
+        "max_attempts, max_crashes, retry_delay_ms, retry_delay_max_ms, builtin"},
     {"{\"types\": {\"a\": {\"kind\": \"command\"}}}",
         "/types/a/command: is missing: it must be a list of 1 to 64 texts"},
     {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": []}}}",
@@ -97,7 +98,7 @@ static const struct {
      "y\"}}}",
         "/types/a/content_type: must be a media type"},
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"echo\", \"content_type\": \"\"}}}",
-        "/types/a/content_type: must be a text of 1 to 255 bytes"},
+        "/types/a/content_type: must be a text of 1 to 127 bytes"},
 };
 
 START_TEST(bad_files_are_refused)

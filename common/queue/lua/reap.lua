@@ -1,0 +1,67 @@
+#!lua flags=allow-oom
+-- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken, job….
+-- ARGV: the worker, the silence that ends a lease in ms, how often a job may be lost, id… (of its list, oldest first).
+-- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order; a
+-- job that was lost before waits longer each time, so that one that kills its workers does not bury its neighbours.
+-- Returns how many jobs it moved, or -1 when the worker is alive after all.
+--@include record
+local now = now_ms()
+local worker = ARGV[1]
+local max_lost = tonumber(ARGV[3])
+local REMEMBERED_MS = 86400000
+
+local seen = redis.call('ZSCORE', KEYS[1], worker)
+if seen and tonumber(seen) > tonumber(now) - tonumber(ARGV[2]) then
+    return -1
+end
+
+local function end_lost(r, key, id)
+    r.state = 'd'
+    r.status = string.sub(r.status, 1, -2) .. ',"finished_at":' .. now
+        .. ',"error":{"code":"worker_lost","message":"' .. r.lost
+        .. ' workers vanished while they ran it: does it use up their memory? See the log of its node"}}'
+    redis.call('SET', key, record_text(r))
+    redis.call('ZADD', KEYS[5], now, id)
+    redis.call('HINCRBY', KEYS[6], 'dead', 1)
+end
+
+local function give_back(r, key, id)
+    r.lost = r.lost + 1
+    if r.lost > max_lost then
+        end_lost(r, key, id)
+    elseif r.lost == 1 then
+        r.state = 'q'
+        r.status = ''
+        redis.call('SET', key, record_text(r))
+        redis.call('RPUSH', KEYS[3], id)
+    else
+        local due = string.format('%.0f', tonumber(now) + 1000 * 2 ^ r.lost)
+        r.state = 's'
+        r.status = string.sub(r.status, 1, -2) .. ',"due_at":' .. due .. '}'
+        redis.call('SET', key, record_text(r))
+        redis.call('ZADD', KEYS[4], due, id)
+    end
+    redis.call('HINCRBY', KEYS[6], 'lost', 1)
+end
+
+local moved = 0
+for i = #KEYS, 8, -1 do
+    local id = ARGV[i - 4]
+    if redis.call('LREM', KEYS[7], -1, id) > 0 then
+        local r = record_open(redis.call('GET', KEYS[i]))
+        if r and r.state == 'r' and is_held_by(r, worker) then
+            give_back(r, KEYS[i], id)
+            moved = moved + 1
+        elseif r and r.state == 'q' then
+            redis.call('RPUSH', KEYS[3], id)
+            moved = moved + 1
+        end
+    end
+end
+if redis.call('LLEN', KEYS[7]) == 0 then
+    if redis.call('ZREM', KEYS[1], worker) > 0 then
+        redis.call('ZADD', KEYS[2], now, worker)
+    end
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', tonumber(now) - REMEMBERED_MS))
+end
+return moved

@@ -138,19 +138,28 @@ static bool begins_with(struct evbuffer *output, size_t at_byte, const char *tex
            evbuffer_copyout_from(output, &at, begin, length) == (ev_ssize_t)length && memcmp(begin, text, length) == 0;
 }
 
+static void look(struct error_pages *p, struct bufferevent *b, struct evbuffer *output, size_t added_at)
+{
+    if (begins_with(output, added_at, "HTTP/1.")) {
+        p->page_start = added_at;
+    } else if (begins_with(output, added_at, "<HTML>")) {
+        p->is_paused = true;
+        replace_page(p, b, output);
+        p->is_paused = false;
+    }
+}
+
+/* Between its writes a bufferevent freezes the beginning of its output, which then can't be read either; it thaws it by
+ * itself before it writes. (One that has not written yet is not frozen: freezing it does no harm.) */
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct error_pages *p = of_this_thread;
 
     if (p->is_paused || info->n_added == 0)
         return;
-    if (begins_with(output, info->orig_size, "HTTP/1.")) {
-        p->page_start = info->orig_size;
-    } else if (begins_with(output, info->orig_size, "<HTML>")) {
-        p->is_paused = true;
-        replace_page(p, arg, output);
-        p->is_paused = false;
-    }
+    evbuffer_unfreeze(output, 1);
+    look(p, arg, output, info->orig_size);
+    evbuffer_freeze(output, 1);
 }
 
 struct error_pages *error_pages_new(struct loop *l, int64_t max_body_bytes)

@@ -1,6 +1,6 @@
 /*
- * api: one loop's worth of the api: its Redis connection, its blob store client, its HTTP server. Several may run in one
- * process, a thread each; they share the configuration, which nobody changes, and the port.
+ * api: one loop's worth of the api: its Redis connection, its blob store client, its HTTP server. Several may
+ * run in one process, a thread each; they share the configuration, which nobody changes, and the port.
  */
 #ifndef JOBGATE_API_H
 #define JOBGATE_API_H
@@ -27,7 +27,8 @@ struct api {
     int redis_is_ready; /* atomic: other threads read it */
 };
 
-/* Starts on l, listening on *address; *bound is where. Returns an api that api_free releases. Fails: INVALID. */
+/* Starts on l, listening on *address; *bound is where. Returns an api that api_free releases. Fails: INVALID.
+ */
 struct api *api_new(struct loop *l, const struct config *config, const struct listen_address *address,
     char bound[LISTEN_TEXT_SIZE], struct error *e) MUST_CHECK;
 

@@ -26,8 +26,8 @@ struct lingering {
     struct lingering *previous;
 };
 
-/* The pages of this thread's loop. A bufferevent carries no data of its user and tells nobody that it is freed, so the
- * callback on its output gets the bufferevent, and finds the rest here. */
+/* The pages of this thread's loop. A bufferevent carries no data of its user and tells nobody that it is
+ * freed, so the callback on its output gets the bufferevent, and finds the rest here. */
 static __thread struct error_pages *of_this_thread;
 
 /* ---- lingering ---- */
@@ -86,11 +86,13 @@ static void linger(struct error_pages *p, int fd)
 static void describe(const struct error_pages *p, int status, struct error *e)
 {
     if (status == 413)
-        error_set(e, ERROR_TOO_BIG, "the body is larger than %lld bytes, the limit (MAX_BODY)", (long long)p->max_body);
+        error_set(e, ERROR_TOO_BIG, "the body is larger than %lld bytes, the limit (MAX_BODY)",
+            (long long)p->max_body);
     else if (status == 501)
         error_set(e, ERROR_BAD_METHOD_EVER, "GET, HEAD, POST, PUT and DELETE are served");
     else if (status == 400)
-        error_set(e, ERROR_BAD_REQUEST, "the request line, the headers or the framing of the body are not HTTP/1.1");
+        error_set(e, ERROR_BAD_REQUEST,
+            "the request line, the headers or the framing of the body are not HTTP/1.1");
     else
         error_set(e, ERROR_INTERNAL, "the server refused the request with status %d", status);
 }
@@ -101,7 +103,8 @@ static void write_response(struct evbuffer *out, const struct error *e)
 
     problem_write(&body, e, NULL);
     evbuffer_add_printf(out,
-        "HTTP/1.1 %d %s\r\nContent-Type: " PROBLEM_CONTENT_TYPE "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 %d %s\r\nContent-Type: " PROBLEM_CONTENT_TYPE
+        "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
         error_http_status(e->code), error_title(e->code), body.length);
     evbuffer_add(out, body.data, body.length);
 }
@@ -135,7 +138,8 @@ static bool begins_with(struct evbuffer *output, size_t at_byte, const char *tex
     size_t length = strlen(text);
 
     return evbuffer_ptr_set(output, &at, at_byte, EVBUFFER_PTR_SET) == 0 &&
-           evbuffer_copyout_from(output, &at, begin, length) == (ev_ssize_t)length && memcmp(begin, text, length) == 0;
+           evbuffer_copyout_from(output, &at, begin, length) == (ev_ssize_t)length &&
+           memcmp(begin, text, length) == 0;
 }
 
 static void look(struct error_pages *p, struct bufferevent *b, struct evbuffer *output, size_t added_at)
@@ -149,8 +153,9 @@ static void look(struct error_pages *p, struct bufferevent *b, struct evbuffer *
     }
 }
 
-/* Between its writes a bufferevent freezes the beginning of its output, which then can't be read either; it thaws it by
- * itself before it writes. (One that has not written yet is not frozen: freezing it does no harm.) */
+/* Between its writes a bufferevent freezes the beginning of its output, which then can't be read either; it
+ * thaws it by itself before it writes. (One that has not written yet is not frozen: freezing it does no
+ * harm.) */
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct error_pages *p = of_this_thread;
@@ -173,8 +178,12 @@ struct error_pages *error_pages_new(struct loop *l, int64_t max_body_bytes)
 
 struct error_pages *error_pages_free(struct error_pages *p)
 {
-    while (p && p->lingers)
-        end_linger(p->lingers);
+    struct lingering *next;
+
+    for (struct lingering *g = p ? p->lingers : NULL; g; g = next) {
+        next = g->next;
+        end_linger(g);
+    }
     free(p);
     return NULL;
 }

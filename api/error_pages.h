@@ -1,10 +1,11 @@
 /*
- * error_pages: evhttp answers some requests by itself (a malformed one, a body over the limit, a method that it does not
- * know) with pages in HTML that no setting changes. This watches what a connection sends and puts a problem (RFC 9457) in
- * the place of such a page.
+ * error_pages: evhttp answers some requests by itself (a malformed one, a body over the limit, a method that
+ * it does not know) with pages in HTML that no setting changes. This watches what a connection sends and puts
+ * a problem (RFC 9457) in the place of such a page.
  *
- * A client whose body is refused may still be sending it; closing the socket at once would reset the connection and could
- * take the answer with it. So the socket is kept open beside evhttp, and what comes is read and thrown away, within bounds.
+ * A client whose body is refused may still be sending it; closing the socket at once would reset the
+ * connection and could take the answer with it. So the socket is kept open beside evhttp, and what comes is
+ * read and thrown away, within bounds.
  */
 #ifndef JOBGATE_ERROR_PAGES_H
 #define JOBGATE_ERROR_PAGES_H

@@ -73,8 +73,8 @@ static bool check_encoding(struct exchange *x, struct error *e)
     if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
         return true;
     exchange_add_header(x, "Accept-Encoding", "identity");
-    return error_set(e, ERROR_BAD_ENCODING, "Content-Encoding %.64s is not served: send the body as it is (identity)",
-        encoding);
+    return error_set(e, ERROR_BAD_ENCODING,
+        "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
 }
 
 static bool read_submission(struct exchange *x, struct submission *s, struct complaints *c, struct error *e)
@@ -92,7 +92,8 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
     if (!query && is_json(content_type))
         return submission_from_json(body, length, s, c, e);
     if (evhttp_parse_query_str(query ? query : "", &pairs) < 0)
-        return error_set(e, ERROR_BAD_REQUEST, "the query is malformed: ?type=wordcount&queue=default is right");
+        return error_set(
+            e, ERROR_BAD_REQUEST, "the query is malformed: ?type=wordcount&queue=default is right");
     if (is_json(content_type) && !evhttp_find_header(&pairs, "type"))
         is_read = submission_from_json(body, length, s, c, e);
     else
@@ -122,7 +123,7 @@ static bool submit(struct exchange *x, const struct submission *s, struct error 
 void jobs_create(struct exchange *x)
 {
     struct complaints complaints;
-    struct submission s;
+    struct submission s = {0};
     struct error e;
     bool is_read;
     bool is_sent = false;

@@ -138,7 +138,8 @@ static void on_stop_signal(void *arg)
         return;
     p->is_draining = true;
     p->drain_until_ms = clock_steady_ms() + p->config->drain_s * 1000;
-    log_info(&log_context, "stopping: no new connections; requests in flight have %lld s", (long long)p->config->drain_s);
+    log_info(&log_context, "stopping: no new connections; requests in flight have %lld s",
+        (long long)p->config->drain_s);
     ops_set_draining(p->ops);
     for (size_t i = 0; i < p->lane_count; i++) {
         __atomic_store_n(&p->lanes[i].in_flight, 1, __ATOMIC_RELAXED); /* until it tells */
@@ -149,8 +150,8 @@ static void on_stop_signal(void *arg)
 
 /* ---- lanes ---- */
 
-static bool open_lane(struct process *p, size_t i, struct listen_address *address, char bound[LISTEN_TEXT_SIZE],
-    struct error *e)
+static bool open_lane(struct process *p, size_t i, struct listen_address *address,
+    char bound[LISTEN_TEXT_SIZE], struct error *e)
 {
     struct lane *lane = &p->lanes[i];
     struct listen_address taken;
@@ -158,7 +159,8 @@ static bool open_lane(struct process *p, size_t i, struct listen_address *addres
     lane->process = p;
     lane->loop = i ? loop_new() : p->loop;
     if (!lane->loop)
-        return error_set(e, ERROR_INTERNAL, "the kernel refused another event loop: raise the limit of open files");
+        return error_set(
+            e, ERROR_INTERNAL, "the kernel refused another event loop: raise the limit of open files");
     lane->api = api_new(lane->loop, p->config, address, bound, e);
     if (!lane->api) {
         if (i)
@@ -203,7 +205,8 @@ static bool start_ops(struct process *p, struct error *e)
     p->ops = ops_new(p->loop, p->config->ops_listen, e);
     if (!p->ops)
         return false;
-    p->store_health = blob_health_new(p->loop, p->lanes[0].api->store, p->lanes[0].api->metrics, "api", NULL, NULL);
+    p->store_health =
+        blob_health_new(p->loop, p->lanes[0].api->store, p->lanes[0].api->metrics, "api", NULL, NULL);
     snprintf(labels, sizeof(labels), "program=\"jobgate-api\",version=\"%s\"", version_text());
     series_set(metrics_series(p->lanes[0].api->metrics, METRIC_BUILD_INFO, labels), 1);
     for (size_t i = 0; i < p->lane_count; i++)
@@ -233,7 +236,8 @@ struct process *process_new(struct loop *loop, const struct config *config, stru
     loop_on_signal(loop, SIGTERM, on_stop_signal, p);
     loop_on_signal(loop, SIGINT, on_stop_signal, p);
     log_event(LOG_INFO, &log_context, "listening",
-        (const struct log_field[]){{"api", bound}, {"ops", ops_address(p->ops)}, {"version", version_text()}}, 3);
+        (const struct log_field[]){{"api", bound}, {"ops", ops_address(p->ops)}, {"version", version_text()}},
+        3);
     log_warn(&log_context, "AUTH=none: whoever reaches %s may do everything; use it on a laptop only", bound);
     return p;
 }

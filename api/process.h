@@ -10,7 +10,8 @@
 
 struct process;
 
-/* Starts everything; loop is the main thread's, which the first api and the ops listener use. Fails: INVALID. */
+/* Starts everything; loop is the main thread's, which the first api and the ops listener use. Fails: INVALID.
+ */
 struct process *process_new(struct loop *loop, const struct config *config, struct error *e) MUST_CHECK;
 
 /* Ends the other threads and releases everything. Takes NULL; returns NULL. */

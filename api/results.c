@@ -97,7 +97,8 @@ static void on_done(void *arg, const struct error *e)
 
     d->reading = NULL;
     if (e && e->code == ERROR_NOT_FOUND) {
-        error_set(&missing, ERROR_NOT_FOUND, "the result is no longer in the store: it was deleted after its retention");
+        error_set(&missing, ERROR_NOT_FOUND,
+            "the result is no longer in the store: it was deleted after its retention");
         e = &missing;
     }
     if (e) {
@@ -137,7 +138,8 @@ static void refuse(struct exchange *x, const struct job *job)
         error_set(&e, ERROR_CONFLICT, "the job is %s and has no result: %s", job_state_text(job->state),
             job->error_message);
     else
-        error_set(&e, ERROR_CONFLICT, "the job is %s: its result is not there yet", job_state_text(job->state));
+        error_set(
+            &e, ERROR_CONFLICT, "the job is %s: its result is not there yet", job_state_text(job->state));
     if (!job_state_is_final(job->state))
         exchange_add_header(x, "Retry-After", "1");
     exchange_problem(x, &e, members.data);

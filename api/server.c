@@ -106,7 +106,8 @@ static void add_common_headers(struct exchange *x, const char *content_type)
         exchange_add_header(x, "Connection", "close");
 }
 
-void exchange_reply(struct exchange *x, int status, const char *content_type, const void *content, size_t length)
+void exchange_reply(
+    struct exchange *x, int status, const char *content_type, const void *content, size_t length)
 {
     struct server *s = x->server;
     char digits[24];
@@ -185,7 +186,8 @@ static void on_chunk_sent(struct evhttp_connection *UNUSED(connection), void *ar
     x->on_drained(x);
 }
 
-bool exchange_stream(struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x))
+bool exchange_stream(
+    struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x))
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
     struct evbuffer *chunk;
@@ -235,8 +237,8 @@ static void on_request(struct evhttp_request *request, void *arg)
     char allow[64];
     struct error e;
 
-    x->route = router_find(s->routes, evhttp_request_get_command(request), path ? path : "", x->parameter, allow,
-        sizeof(allow), &e);
+    x->route = router_find(s->routes, evhttp_request_get_command(request), path ? path : "", x->parameter,
+        allow, sizeof(allow), &e);
     if (x->route) {
         x->route->handle(x);
         return;
@@ -264,9 +266,9 @@ static void configure(struct server *s, const struct config *config)
     evhttp_set_bevcb(s->http, on_connection, s);
     evhttp_set_gencb(s->http, on_request, s);
     /* All that evhttp knows, so that the router can answer 405 with Allow: evhttp itself would say 501. */
-    evhttp_set_allowed_methods(s->http,
-        EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
-            EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+    evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+                                            EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                            EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
 }
 
 struct server *server_new(struct api *a, const struct route *routes, const struct listen_address *address,
@@ -309,17 +311,20 @@ size_t server_in_flight(const struct server *s)
 
 struct server *server_free(struct server *s)
 {
+    struct exchange *next;
     struct error e;
 
     if (!s)
         return NULL;
     error_set(&e, ERROR_STOPPED, "the server is stopping: ask again");
     s->is_closing = true;
-    while (s->exchanges)
-        if (s->exchanges->on_gone)
-            s->exchanges->on_gone(s->exchanges);
+    for (struct exchange *x = s->exchanges; x; x = next) {
+        next = x->next;
+        if (x->on_gone)
+            x->on_gone(x);
         else
-            exchange_problem(s->exchanges, &e, NULL);
+            exchange_problem(x, &e, NULL);
+    }
     if (s->http)
         evhttp_free(s->http);
     error_pages_free(s->pages);

@@ -1,8 +1,8 @@
 /*
  * server: evhttp under the api. It turns each request into an exchange, finds its route and sends the answer.
  *
- * An exchange is answered exactly once, also when its client has gone; the exchange is released with the answer. Until
- * then its request's body and headers may be read.
+ * An exchange is answered exactly once, also when its client has gone; the exchange is released with the
+ * answer. Until then its request's body and headers may be read.
  */
 #ifndef JOBGATE_SERVER_H
 #define JOBGATE_SERVER_H
@@ -22,7 +22,8 @@ struct exchange;
 
 enum { PARAMETER_SIZE = 256 };
 
-/* One row of the route table. A `{}` in the pattern matches one segment, which becomes the exchange's parameter. */
+/* One row of the route table. A `{}` in the pattern matches one segment, which becomes the exchange's
+ * parameter. */
 struct route {
     enum evhttp_cmd_type method;
     const char *pattern;
@@ -37,8 +38,8 @@ struct exchange {
     char parameter[PARAMETER_SIZE]; /* decoded; what {} matched */
     int64_t started_us;
     void *user; /* the handler's own */
-    /* Optional: the client has left, or the server stops, while a stream is under way; it must end the stream. Before
-     * exchange_begin_stream it must be NULL. */
+    /* Optional: the client has left, or the server stops, while a stream is under way; it must end the
+     * stream. Before exchange_begin_stream it must be NULL. */
     void (*on_gone)(struct exchange *x);
     void (*on_drained)(struct exchange *x); /* of the stream's last piece */
     struct timer gone;
@@ -72,16 +73,19 @@ const char *exchange_header(const struct exchange *x, const char *name);
 void exchange_add_header(struct exchange *x, const char *name, const char *value);
 
 /* Answers. The content is copied. */
-void exchange_reply(struct exchange *x, int status, const char *content_type, const void *content, size_t length);
+void exchange_reply(
+    struct exchange *x, int status, const char *content_type, const void *content, size_t length);
 
-/* Answers with e as application/problem+json. `members` is NULL or JSON members of the problem's own, each behind a comma.
- * Source: RFC 9457. */
+/* Answers with e as application/problem+json. `members` is NULL or JSON members of the problem's own, each
+ * behind a comma. Source: RFC 9457. */
 void exchange_problem(struct exchange *x, const struct error *e, const char *members);
 
 /* An answer in pieces. Between begin and end; content_length is announced. */
 void exchange_begin_stream(struct exchange *x, int status, const char *content_type, int64_t content_length);
-/* Returns false when so much waits to be sent that on_drained will tell when to go on, or when the client has gone. */
-bool exchange_stream(struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x));
+/* Returns false when so much waits to be sent that on_drained will tell when to go on, or when the client has
+ * gone. */
+bool exchange_stream(
+    struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x));
 bool exchange_is_head(const struct exchange *x);
 bool exchange_is_gone(const struct exchange *x);
 /* is_whole = false cuts the connection, so that nobody takes what came for everything. */

@@ -155,7 +155,8 @@ static void check_metadata_pair(const struct option_context *o, const char *name
             "is not a name of metadata: 1 to 64 of A-Z a-z 0-9 _, the first no digit");
     if (!json_is_string(value) || json_string_length(value) > METADATA_VALUE_MAX ||
         strlen(json_string_value(value)) != json_string_length(value))
-        complain(o->complaints, "pointer", "/metadata", name, "is not a text of up to 1024 bytes without NUL");
+        complain(
+            o->complaints, "pointer", "/metadata", name, "is not a text of up to 1024 bytes without NUL");
 }
 
 static void set_metadata(const struct option_context *o, json_t *value)
@@ -178,7 +179,7 @@ static void set_metadata(const struct option_context *o, json_t *value)
 
 static const struct option {
     const char *name;
-    bool is_number;    /* of a query parameter: its text is read as a number */
+    bool is_number; /* of a query parameter: its text is read as a number */
     bool is_body_only;
     void (*set)(const struct option_context *o, json_t *value);
 } options[] = {
@@ -220,7 +221,8 @@ static void read_members(json_t *document, struct submission *out, struct compla
         if (option)
             option->set(&context, value);
         else if (strcmp(name, "payload") != 0)
-            complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, run_at and metadata are");
+            complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, "
+                                    "run_at and metadata are");
     }
     if (!json_object_get(document, "type"))
         complain(c, "pointer", "", "type", "is missing: the name of the job type to run");
@@ -239,7 +241,8 @@ bool submission_from_json(
     if (json_is_object(document))
         read_members(document, &s, c);
     else
-        complain(c, "parameter", "", "body", "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
+        complain(
+            c, "parameter", "", "body", "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
     if (!finish(c, e)) {
         submission_release(&s);
         return false;
@@ -258,7 +261,8 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
     struct error e;
 
     if (!option || option->is_body_only) {
-        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s and run_at are; the body is the payload");
+        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s and run_at are; "
+                                "the body is the payload");
         return;
     }
     value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);
@@ -275,8 +279,8 @@ static bool is_repeated(const struct evkeyvalq *query, const struct evkeyval *pa
     return false;
 }
 
-bool submission_from_raw(const struct evkeyvalq *query, const char *content_type, const char *body, size_t length,
-    struct submission *out, struct complaints *c, struct error *e)
+bool submission_from_raw(const struct evkeyvalq *query, const char *content_type, const char *body,
+    size_t length, struct submission *out, struct complaints *c, struct error *e)
 {
     struct submission s;
 

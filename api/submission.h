@@ -1,5 +1,6 @@
 /*
- * submission: what a caller asks for, from a request's body and query, checked whole. Pure: no request, no Redis.
+ * submission: what a caller asks for, from a request's body and query, checked whole. Pure: no request, no
+ * Redis.
  */
 #ifndef JOBGATE_SUBMISSION_H
 #define JOBGATE_SUBMISSION_H
@@ -19,8 +20,8 @@ struct submission {
     size_t payload_length;
 };
 
-/* Every mistake found, as members of a problem: `,"errors":[{"pointer":"/queue","detail":"…"},…]`; "parameter" stands for
- * "pointer" where the query is meant. */
+/* Every mistake found, as members of a problem: `,"errors":[{"pointer":"/queue","detail":"…"},…]`;
+ * "parameter" stands for "pointer" where the query is meant. */
 struct complaints {
     struct buf text;
     size_t count;
@@ -29,15 +30,15 @@ struct complaints {
 void complaints_init(struct complaints *c);
 void complaints_release(struct complaints *c);
 
-/* Reads a JSON body. out is to be released on success. The payload is the text of its member, as it stands in the body.
- * Fails: BAD_JSON; INVALID with every mistake in complaints. */
-bool submission_from_json(
-    const char *body, size_t length, struct submission *out, struct complaints *c, struct error *e) MUST_CHECK;
+/* Reads a JSON body. out is to be released on success. The payload is the text of its member, as it stands in
+ * the body. Fails: BAD_JSON; INVALID with every mistake in complaints. */
+bool submission_from_json(const char *body, size_t length, struct submission *out, struct complaints *c,
+    struct error *e) MUST_CHECK;
 
-/* Takes the body as the payload, byte for byte, and the options from the query (decoded pairs). content_type may be NULL.
- * out is to be released on success. Fails: INVALID with every mistake in complaints. */
-bool submission_from_raw(const struct evkeyvalq *query, const char *content_type, const char *body, size_t length,
-    struct submission *out, struct complaints *c, struct error *e) MUST_CHECK;
+/* Takes the body as the payload, byte for byte, and the options from the query (decoded pairs). content_type
+ * may be NULL. out is to be released on success. Fails: INVALID with every mistake in complaints. */
+bool submission_from_raw(const struct evkeyvalq *query, const char *content_type, const char *body,
+    size_t length, struct submission *out, struct complaints *c, struct error *e) MUST_CHECK;
 
 void submission_release(struct submission *s);
 

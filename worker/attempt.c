@@ -30,8 +30,8 @@ struct attempt {
     char *record; /* what job borrows from */
     const struct handler *handler;
     struct run *run;
-    struct buf output;     /* the result */
-    struct buf log;        /* what the handler wrote to stderr */
+    struct buf output; /* the result */
+    struct buf log;    /* what the handler wrote to stderr */
     bool is_log_stored;
     struct job_result result;
     struct error failure;
@@ -42,7 +42,7 @@ struct attempt {
     struct blob_meta meta[5];
     char attempt_text[12];
     struct buf status; /* what settle appends to the record's status */
-    int64_t delay_ms; /* of one that failed: until the next */
+    int64_t delay_ms;  /* of one that failed: until the next */
     int64_t started_us;
     struct attempt *settler_next;
     struct attempt *next;
@@ -131,7 +131,8 @@ static void plan_retry(struct attempt *a)
     int failures = a->job.attempt - a->job.lost;
 
     if (a->handler)
-        a->delay_ms = backoff_ms(handler_retry_policy(a->handler), failures, (uint32_t)rand()); /* NOLINT: no secret */
+        a->delay_ms =
+            backoff_ms(handler_retry_policy(a->handler), failures, (uint32_t)rand()); /* NOLINT: no secret */
 }
 
 static void settle(struct attempt *a)
@@ -242,8 +243,8 @@ static void use_stored(struct attempt *a, const struct blob_properties *properti
     snprintf(a->result.md5, sizeof(a->result.md5), "%s", properties->md5);
 }
 
-/* A store that is away, or lets nobody in, is waited for as long as it takes. One that is well otherwise and refuses this
- * very result will not change its mind. */
+/* A store that is away, or lets nobody in, is waited for as long as it takes. One that is well otherwise and
+ * refuses this very result will not change its mind. */
 static void wait_for_store(struct attempt *a, const struct error *e)
 {
     if (e->code == ERROR_STORE_REFUSED && ++a->refusal_count >= REFUSALS_MAX) {
@@ -266,7 +267,8 @@ static void on_stored(void *arg, const struct blob_properties *properties, const
         return;
     }
     if (e)
-        log_info(&context, "an earlier attempt (%d) had stored a result: that one counts", properties->attempt);
+        log_info(
+            &context, "an earlier attempt (%d) had stored a result: that one counts", properties->attempt);
     blob_health_report(a->worker->store_health, NULL);
     use_stored(a, properties);
     settle(a);
@@ -445,8 +447,8 @@ static void refuse_type(struct attempt *a)
     for (size_t i = 0; (type = handlers_type_at(a->worker->handlers, i)); i++)
         if (!buf_printf(&known, "%s%s", i ? ", " : "", type))
             break;
-    error_set(&e, ERROR_NO_HANDLER, "no handler serves type %s here; %s do: see HANDLERS_FILE", a->job.spec.type,
-        known.data);
+    error_set(&e, ERROR_NO_HANDLER, "no handler serves type %s here; %s do: see HANDLERS_FILE",
+        a->job.spec.type, known.data);
     fail(a, &e);
     settle(a);
 }

@@ -8,9 +8,9 @@
  *        └──────────────────────────────┴──────────────────────┘
  *        ABANDONED from each: the lease is lost, or the worker stops
  *
- * A job that was started before is looked up in the store first: a result that is there counts, and the job is not run
- * again. The result is stored first, then the job is settled. A store that is away uses up nothing: the result is kept here
- * and written when the store is back.
+ * A job that was started before is looked up in the store first: a result that is there counts, and the job
+ * is not run again. The result is stored first, then the job is settled. A store that is away uses up
+ * nothing: the result is kept here and written when the store is back.
  */
 #ifndef JOBGATE_ATTEMPT_H
 #define JOBGATE_ATTEMPT_H
@@ -26,8 +26,8 @@ struct attempt *attempt_find(const struct worker *w, const struct job_id *id);
 /* The store is back: attempts that wait for it go on. */
 void attempts_resume_storing(struct worker *w);
 
-/* Ends every attempt of c where it is, without settling: their jobs go back, or have gone. Killed handlers' ends are not
- * waited for. The settler must have been told to forget them. */
+/* Ends every attempt of c where it is, without settling: their jobs go back, or have gone. Killed handlers'
+ * ends are not waited for. The settler must have been told to forget them. */
 void attempts_abandon(struct consumer *c);
 
 /* ---- for the settler ---- */

@@ -9,7 +9,8 @@
 
 enum {
     BLOCK_MAX_MS = 5000,
-    DOUBT_AGAIN_MS = 10000, /* a server may serve the wait of a connection for a while before it sees that it is gone */
+    DOUBT_AGAIN_MS =
+        10000, /* a server may serve the wait of a connection for a while before it sees that it is gone */
 };
 
 struct consumer {
@@ -22,13 +23,13 @@ struct consumer {
     struct upkeep *upkeep;
     char name[WORKER_ID_SIZE]; /* the worker's id, and behind it how often it was reaped */
     unsigned reaped_count;
-    bool is_reaped;    /* a new name is taken as soon as nothing is under way under the old one */
-    bool is_waiting;   /* a blocking move is under way */
-    bool is_taking;    /* a take is under way */
-    bool has_more;     /* the last take was answered in full */
+    bool is_reaped;        /* a new name is taken as soon as nothing is under way under the old one */
+    bool is_waiting;       /* a blocking move is under way */
+    bool is_taking;        /* a take is under way */
+    bool has_more;         /* the last take was answered in full */
     size_t starting_count; /* starts under way */
-    bool is_doubtful;  /* the list in Redis may hold what we do not know of */
-    bool is_comparing; /* the list is being read, or the difference given back */
+    bool is_doubtful;      /* the list in Redis may hold what we do not know of */
+    bool is_comparing;     /* the list is being read, or the difference given back */
     bool is_leaving;
     bool has_left;
     struct timer doubt_again;
@@ -287,7 +288,8 @@ static void on_lease_lost(void *arg)
 
     metrics_add(c->worker->metrics, METRIC_LEASES_LOST, 1);
     log_error(&log_context,
-        "the lease on queue %s could not be renewed in time (redis: %s): what runs is killed, another worker may start it",
+        "the lease on queue %s could not be renewed in time (redis: %s): what runs is killed, another worker "
+        "may start it",
         c->shard.queue, redis_describe(c->worker->redis));
     consumer_cut_off(c);
 }
@@ -297,8 +299,8 @@ static void on_lease_reaped(void *arg)
     struct consumer *c = arg;
 
     metrics_add(c->worker->metrics, METRIC_LEASES_LOST, 1);
-    log_warn(&log_context, "%s was silent for so long that its jobs of queue %s were given to others", c->name,
-        c->shard.queue);
+    log_warn(&log_context, "%s was silent for so long that its jobs of queue %s were given to others",
+        c->name, c->shard.queue);
     c->is_reaped = true;
     consumer_cut_off(c);
     worker_pump(c->worker);
@@ -331,7 +333,8 @@ static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error
 {
     struct consumer *c = arg;
 
-    worker_consumer_left(c->worker); /* a registration that stayed is cleared by others when its lease is over */
+    worker_consumer_left(
+        c->worker); /* a registration that stayed is cleared by others when its lease is over */
 }
 
 /* With a lease of no length it is silent enough: its empty list and its registration go. */
@@ -348,7 +351,8 @@ static void go_on_leaving(struct consumer *c)
 {
     if (c->has_left || (c->worker->attempt_count && !c->worker->is_past_deadline))
         return;
-    if (!c->is_doubtful && !c->is_reaped && !c->is_comparing && !c->is_waiting && !c->is_taking && !c->starting_count) {
+    if (!c->is_doubtful && !c->is_reaped && !c->is_comparing && !c->is_waiting && !c->is_taking &&
+        !c->starting_count) {
         c->has_left = true;
         unregister(c);
     }
@@ -368,10 +372,12 @@ void consumer_pump(struct consumer *c)
         compare(c);
     if (c->is_leaving)
         go_on_leaving(c);
-    if (!consumer_is_entitled(c) || c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting || c->is_taking || room == 0)
+    if (!consumer_is_entitled(c) || c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting ||
+        c->is_taking || room == 0)
         return;
     if (c->has_more)
-        take(c, room < (size_t)c->worker->config->worker_batch ? room : (size_t)c->worker->config->worker_batch);
+        take(c,
+            room < (size_t)c->worker->config->worker_batch ? room : (size_t)c->worker->config->worker_batch);
     else if (redis_is_ready(c->blocking))
         wait_for_job(c);
 }

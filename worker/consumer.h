@@ -1,12 +1,13 @@
 /*
  * consumer: claims jobs of one queue shard.
  *
- * Idle, it waits in a blocking move on a connection of its own, so that exactly one worker is woken by a new job and nothing
- * polls. Awake and with room, it takes batches until the queue is empty. Whenever an answer was lost it compares the
- * worker's list in Redis with what the worker really has, and gives the difference back.
+ * Idle, it waits in a blocking move on a connection of its own, so that exactly one worker is woken by a new
+ * job and nothing polls. Awake and with room, it takes batches until the queue is empty. Whenever an answer
+ * was lost it compares the worker's list in Redis with what the worker really has, and gives the difference
+ * back.
  *
- * It claims only while it holds the shard's lease. When the lease cannot be renewed, what runs is killed, before another
- * worker may start it; when the worker was reaped, it goes on under a new name.
+ * It claims only while it holds the shard's lease. When the lease cannot be renewed, what runs is killed,
+ * before another worker may start it; when the worker was reaped, it goes on under a new name.
  */
 #ifndef JOBGATE_CONSUMER_H
 #define JOBGATE_CONSUMER_H
@@ -26,8 +27,8 @@ void consumer_redis_lost(struct consumer *c);
 /* What is cut off now: the worker's own settlements are dropped, its handlers killed, its jobs given back. */
 void consumer_cut_off(struct consumer *c);
 
-/* Claims no more; once the wait has ended and no attempt is left (or the deadline has passed), gives back what the list
- * still holds and tells worker_consumer_left. */
+/* Claims no more; once the wait has ended and no attempt is left (or the deadline has passed), gives back
+ * what the list still holds and tells worker_consumer_left. */
 void consumer_leave(struct consumer *c);
 
 /* The name under which it holds jobs now. Borrowed. */

@@ -2,7 +2,10 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
-enum { RENEWALS = 4, TRIES_AGAIN = 20 }; /* in each lease: how often it is renewed, and tried again after a failure */
+enum {
+    RENEWALS = 4,
+    TRIES_AGAIN = 20
+}; /* in each lease: how often it is renewed, and tried again after a failure */
 
 struct lease {
     struct queue *queue;

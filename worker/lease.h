@@ -1,9 +1,11 @@
 /*
- * lease: a worker's right to hold jobs of one queue shard. It is renewed by a heartbeat, four times in each LEASE_MS.
+ * lease: a worker's right to hold jobs of one queue shard. It is renewed by a heartbeat, four times in each
+ * LEASE_MS.
  *
- * It is counted from when the renewal was sent, by this machine's steady clock, so that it ends here before it ends in
- * Redis. When it cannot be renewed, on_lost comes while a fifth of it is left: time to kill the handlers.
- * A worker that was reaped meanwhile never comes back under its name: on_reaped, and lease_begin with another.
+ * It is counted from when the renewal was sent, by this machine's steady clock, so that it ends here before
+ * it ends in Redis. When it cannot be renewed, on_lost comes while a fifth of it is left: time to kill the
+ * handlers. A worker that was reaped meanwhile never comes back under its name: on_reaped, and lease_begin
+ * with another.
  */
 #ifndef JOBGATE_LEASE_H
 #define JOBGATE_LEASE_H
@@ -24,7 +26,8 @@ struct lease *lease_new(struct loop *l, struct queue *q, const struct shard *sha
     const struct lease_events *events, void *arg);
 struct lease *lease_free(struct lease *s); /* takes NULL; returns NULL; its answers must have come */
 
-/* Registers under a name that was never used before (kept as a reference), now or as soon as Redis is there. */
+/* Registers under a name that was never used before (kept as a reference), now or as soon as Redis is there.
+ */
 void lease_begin(struct lease *s, const char *worker);
 
 /* Redis is there (again): renews at once. */

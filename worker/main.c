@@ -1,5 +1,6 @@
 /*
- * jobgate-worker: takes jobs from the queue, runs what their type says, and puts the result into the blob store.
+ * jobgate-worker: takes jobs from the queue, runs what their type says, and puts the result into the blob
+ * store.
  */
 #include <sysexits.h>
 

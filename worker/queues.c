@@ -35,7 +35,8 @@ bool queues_next(const char *list, size_t i, char name[NAME_SIZE], struct error 
         return error_set(e, ERROR_OK, "no more");
     if (!name_is_valid(at, length))
         return error_set(e, ERROR_INVALID,
-            "\"%.*s\" is not a queue's name: 1 to 63 of a-z 0-9 _ -, the first a letter or digit, commas between",
+            "\"%.*s\" is not a queue's name: 1 to 63 of a-z 0-9 _ -, the first a letter or digit, commas "
+            "between",
             (int)(length < 64 ? length : 64), at);
     if (stands_before(list, i, at, length))
         return error_set(e, ERROR_INVALID, "%.*s stands there twice", (int)length, at);

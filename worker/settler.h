@@ -1,6 +1,6 @@
 /*
- * settler: gathers the attempts of one queue shard that end within a turn of the loop, and settles them with one script.
- * What Redis did not answer is sent again when it is back: settling twice does no harm.
+ * settler: gathers the attempts of one queue shard that end within a turn of the loop, and settles them with
+ * one script. What Redis did not answer is sent again when it is back: settling twice does no harm.
  */
 #ifndef JOBGATE_SETTLER_H
 #define JOBGATE_SETTLER_H

@@ -5,7 +5,7 @@
 
 enum {
     BATCH = 256,
-    PROMOTE_MS = 50,       /* one worker alone looks so often for due jobs; several share the looking */
+    PROMOTE_MS = 50, /* one worker alone looks so often for due jobs; several share the looking */
     PROMOTE_MAX_MS = 1000,
     NAMES_MAX = 16,
 };
@@ -128,7 +128,8 @@ static void on_promoted(void *arg, size_t count, const struct error *e)
     if (!e)
         metrics_add(u->worker->metrics, METRIC_JOBS_PROMOTED, (double)count);
     else if (e->code == ERROR_INTERNAL)
-        log_error(&log_context, "redis refused to promote due jobs of queue %s: %s", u->shard->queue, e->text);
+        log_error(
+            &log_context, "redis refused to promote due jobs of queue %s: %s", u->shard->queue, e->text);
     promote_in(u, e ? PROMOTE_MAX_MS : 0);
 }
 

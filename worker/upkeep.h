@@ -1,8 +1,10 @@
 /*
- * upkeep: what any worker does for a queue shard, whoever else does it too: it gives back the jobs of workers that have
- * vanished, and makes scheduled jobs queued when they are due. The scripts check again, so that nothing is done twice.
+ * upkeep: what any worker does for a queue shard, whoever else does it too: it gives back the jobs of workers
+ * that have vanished, and makes scheduled jobs queued when they are due. The scripts check again, so that
+ * nothing is done twice.
  *
- * Nobody reaps until LEASE_MS after Redis became reachable: if it was Redis that was away, every worker was silent.
+ * Nobody reaps until LEASE_MS after Redis became reachable: if it was Redis that was away, every worker was
+ * silent.
  */
 #ifndef JOBGATE_UPKEEP_H
 #define JOBGATE_UPKEEP_H

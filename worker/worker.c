@@ -20,7 +20,8 @@ size_t worker_room(const struct worker *w)
 {
     size_t used = w->attempt_count + w->reserved_count;
 
-    if (w->is_draining || !blob_health_is_up(w->store_health) || used >= (size_t)w->config->worker_concurrency)
+    if (w->is_draining || !blob_health_is_up(w->store_health) ||
+        used >= (size_t)w->config->worker_concurrency)
         return 0;
     return (size_t)w->config->worker_concurrency - used;
 }
@@ -44,6 +45,7 @@ static void pump_all(void *arg)
 {
     struct worker *w = arg;
 
+    assert(w->consumer_count > 0); /* worker_check saw to it */
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_pump(w->consumers[(w->next_consumer + i) % w->consumer_count]);
     w->next_consumer = (w->next_consumer + 1) % w->consumer_count;
@@ -114,7 +116,8 @@ static void on_last_word(void *arg)
     struct worker *w = arg;
 
     log_error(&log_context,
-        "stopped with %zu jobs that could not be given back, because redis does not answer (%s); they stay in this "
+        "stopped with %zu jobs that could not be given back, because redis does not answer (%s); they stay "
+        "in this "
         "worker's list",
         w->attempt_count, redis_describe(w->redis));
     loop_stop(w->loop);
@@ -247,7 +250,9 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     loop_on_signal(loop, SIGTERM, on_stop_signal, w);
     loop_on_signal(loop, SIGINT, on_stop_signal, w);
     log_event(LOG_INFO, &log_context, "listening",
-        (const struct log_field[]){{"ops", ops_address(w->ops)}, {"worker", w->id}, {"version", version_text()}}, 3);
+        (const struct log_field[]){
+            {"ops", ops_address(w->ops)}, {"worker", w->id}, {"version", version_text()}},
+        3);
     return w;
 }
 

@@ -1,5 +1,6 @@
 /*
- * worker: the worker's process: its connections, its consumers (one per queue), the attempts that run, and the way down.
+ * worker: the worker's process: its connections, its consumers (one per queue), the attempts that run, and
+ * the way down.
  *
  *     consumer ──ids──▶ attempt ──▶ handler ──▶ blob store ──▶ settler ──▶ Redis
  */
@@ -21,8 +22,8 @@ struct consumer;
 struct settler;
 
 struct worker {
-    char id[WORKER_ID_SIZE]; /* of this incarnation: never used again */
-    struct loop *loop;       /* borrowed */
+    char id[WORKER_ID_SIZE];     /* of this incarnation: never used again */
+    struct loop *loop;           /* borrowed */
     const struct config *config; /* borrowed */
     struct metrics *metrics;
     struct ops *ops;
@@ -33,10 +34,10 @@ struct worker {
     struct handlers *handlers;
     struct consumer **consumers;
     size_t consumer_count;
-    size_t next_consumer;       /* the one that may take first next time */
-    struct attempt *attempts;   /* all that are not ended, a list */
+    size_t next_consumer;     /* the one that may take first next time */
+    struct attempt *attempts; /* all that are not ended, a list */
     size_t attempt_count;
-    size_t reserved_count;      /* slots kept for ids that are on their way */
+    size_t reserved_count; /* slots kept for ids that are on their way */
     struct timer pump;
     bool is_draining;
     struct timer drain_deadline;

@@ -83,7 +83,8 @@ static bool read_offset(const char **at, int *minutes)
     *minutes = 0;
     if (read_char(at, "Zz"))
         return true;
-    if (!read_char(at, "+-") || !read_digits(at, 2, &hours) || !read_char(at, ":") || !read_digits(at, 2, &rest))
+    if (!read_char(at, "+-") || !read_digits(at, 2, &hours) || !read_char(at, ":") ||
+        !read_digits(at, 2, &rest))
         return false;
     *minutes = sign * (hours * 60 + rest);
     return hours < 24 && rest < 60;
@@ -107,11 +108,12 @@ bool clock_parse_rfc3339(const char *text, int64_t *unix_ms)
     int ms;
     int offset;
     int64_t result;
-    bool is_read = read_digits(&text, 4, &tm.tm_year) && read_char(&text, "-") && read_digits(&text, 2, &tm.tm_mon) &&
-                   read_char(&text, "-") && read_digits(&text, 2, &tm.tm_mday) && read_char(&text, "Tt ") &&
-                   read_digits(&text, 2, &tm.tm_hour) && read_char(&text, ":") && read_digits(&text, 2, &tm.tm_min) &&
-                   read_char(&text, ":") && read_digits(&text, 2, &tm.tm_sec) && read_fraction(&text, &ms) &&
-                   read_offset(&text, &offset) && !*text;
+    bool is_read =
+        read_digits(&text, 4, &tm.tm_year) && read_char(&text, "-") && read_digits(&text, 2, &tm.tm_mon) &&
+        read_char(&text, "-") && read_digits(&text, 2, &tm.tm_mday) && read_char(&text, "Tt ") &&
+        read_digits(&text, 2, &tm.tm_hour) && read_char(&text, ":") && read_digits(&text, 2, &tm.tm_min) &&
+        read_char(&text, ":") && read_digits(&text, 2, &tm.tm_sec) && read_fraction(&text, &ms) &&
+        read_offset(&text, &offset) && !*text;
 
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;

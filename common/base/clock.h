@@ -19,8 +19,8 @@ int64_t clock_steady_us(void);
 enum { CLOCK_RFC3339_SIZE = 25 };
 void clock_format_rfc3339(int64_t unix_ms, char out[CLOCK_RFC3339_SIZE]);
 
-/* Reads an RFC 3339 time with any offset; digits of the second beyond the third are dropped, a leap second counts as the
- * next one. Returns false when text is none, or before 1970. */
+/* Reads an RFC 3339 time with any offset; digits of the second beyond the third are dropped, a leap second
+ * counts as the next one. Returns false when text is none, or before 1970. */
 bool clock_parse_rfc3339(const char *text, int64_t *unix_ms) MUST_CHECK;
 
 /* Writes `unix_ms` as an HTTP date in GMT ("Sat, 21 Nov 2026 03:34:22 GMT"); RFC 9110 section 5.6.7. */

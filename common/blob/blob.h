@@ -79,7 +79,8 @@ typedef void blob_put_done(void *arg, const struct blob_properties *properties, 
 struct blob_op *blob_put(struct blob_store *s, const char *name, const struct blob_content *content,
     blob_put_done *done, void *arg);
 
-/* Looks at a blob without reading it. e: NULL = it is there, NOT_FOUND, else see above. properties: NULL with an e. */
+/* Looks at a blob without reading it. e: NULL = it is there, NOT_FOUND, else see above. properties: NULL with
+ * an e. */
 struct blob_op *blob_head(struct blob_store *s, const char *name, blob_put_done *done, void *arg);
 
 /* Reads a blob as a stream: on_head once, on_data for each piece, done at the end. on_data returning false

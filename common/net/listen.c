@@ -14,12 +14,14 @@ bool listen_parse(const char *text, struct listen_address *out, struct error *e)
     unsigned long port = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 65536;
 
     if (!colon || port > 65535 || *end || host_length >= sizeof(out->host))
-        return error_set(e, ERROR_INVALID, "\"%.100s\" is not host:port, such as 127.0.0.1:8080 or [::1]:8080", text);
+        return error_set(
+            e, ERROR_INVALID, "\"%.100s\" is not host:port, such as 127.0.0.1:8080 or [::1]:8080", text);
     if (host_length >= 2 && text[0] == '[' && text[host_length - 1] == ']') {
         text++;
         host_length -= 2;
     } else if (memchr(text, ':', host_length)) {
-        return error_set(e, ERROR_INVALID, "\"%.100s\": an IPv6 address stands in brackets: [::1]:8080", text);
+        return error_set(
+            e, ERROR_INVALID, "\"%.100s\": an IPv6 address stands in brackets: [::1]:8080", text);
     }
     memset(out, 0, sizeof(*out));
     memcpy(out->host, text, host_length);
@@ -70,8 +72,8 @@ struct evconnlistener *listen_open(struct loop *l, const struct listen_address *
         error_set(e, ERROR_INVALID, "cannot listen on %s:%s: %s", address->host, port, gai_strerror(status));
         return NULL;
     }
-    listener = evconnlistener_new_bind(loop_base(l), NULL, NULL, flags | (share_port ? LEV_OPT_REUSEABLE_PORT : 0),
-        BACKLOG, found->ai_addr, (int)found->ai_addrlen);
+    listener = evconnlistener_new_bind(loop_base(l), NULL, NULL,
+        flags | (share_port ? LEV_OPT_REUSEABLE_PORT : 0), BACKLOG, found->ai_addr, (int)found->ai_addrlen);
     freeaddrinfo(found);
     if (!listener)
         error_set(e, ERROR_INVALID, "cannot listen on %s:%s: %s", address->host, port, strerror(errno));

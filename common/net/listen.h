@@ -1,5 +1,6 @@
 /*
- * listen: listening sockets, several of which may share one port (SO_REUSEPORT): of several loops and of several processes.
+ * listen: listening sockets, several of which may share one port (SO_REUSEPORT): of several loops and of
+ * several processes.
  */
 #ifndef JOBGATE_LISTEN_H
 #define JOBGATE_LISTEN_H
@@ -24,8 +25,8 @@ bool listen_parse(const char *text, struct listen_address *out, struct error *e)
 /* Whether only this machine can reach the address. A name counts as loopback only if it is "localhost". */
 bool listen_is_loopback(const struct listen_address *address);
 
-/* Opens a listening socket on l. Returns a listener that evconnlistener_free (or the evhttp it is bound to) releases, and
- * writes the bound "host:port". Fails: INVALID, with the system's word. */
+/* Opens a listening socket on l. Returns a listener that evconnlistener_free (or the evhttp it is bound to)
+ * releases, and writes the bound "host:port". Fails: INVALID, with the system's word. */
 struct evconnlistener *listen_open(struct loop *l, const struct listen_address *address, bool share_port,
     char bound[LISTEN_TEXT_SIZE], struct error *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /*
- * loop: one event loop (libevent), its timers, signals and deferred calls. One thread owns it; only loop_call_from_thread
- * may be called from another.
+ * loop: one event loop (libevent), its timers, signals and deferred calls. One thread owns it; only
+ * loop_call_from_thread may be called from another.
  */
 #ifndef JOBGATE_LOOP_H
 #define JOBGATE_LOOP_H
@@ -14,8 +14,8 @@ struct loop;
 
 typedef void loop_callback(void *arg);
 
-/* Returns a loop that the caller releases with loop_free, or NULL when the kernel refuses one. Log lines of this thread
- * are from now on gathered and written once a turn. */
+/* Returns a loop that the caller releases with loop_free, or NULL when the kernel refuses one. Log lines of
+ * this thread are from now on gathered and written once a turn. */
 struct loop *loop_new(void);
 struct loop *loop_free(struct loop *l); /* takes NULL; returns NULL */
 

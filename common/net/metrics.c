@@ -23,13 +23,14 @@ static const struct {
 struct series {
     enum metric metric;
     char labels[LABELS_SIZE];
-    double value;                   /* of a histogram: the sum */
+    double value;                       /* of a histogram: the sum */
     uint64_t buckets[BUCKET_COUNT + 1]; /* counts of their own, not cumulative; the last is +Inf */
 };
 
 struct metrics {
     struct series *series[SERIES_MAX];
-    size_t count; /* grows only after the slot is filled, so that a reader in another thread sees whole series */
+    size_t
+        count; /* grows only after the slot is filled, so that a reader in another thread sees whole series */
     struct series *plain[METRIC_COUNT]; /* those without labels */
     struct series *other[METRIC_COUNT];
 };
@@ -169,8 +170,8 @@ static void expose_metric(const struct metrics *total, enum metric metric, struc
         if (total->series[i]->metric != metric)
             continue;
         if (is_first)
-            buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", descriptions[metric].name, descriptions[metric].help,
-                descriptions[metric].name, type_names[descriptions[metric].type]);
+            buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", descriptions[metric].name,
+                descriptions[metric].help, descriptions[metric].name, type_names[descriptions[metric].type]);
         is_first = false;
         expose_series(total->series[i], out);
     }
@@ -225,9 +226,10 @@ void metrics_read_process(struct metrics *m)
     }
     /* Source: proc(5), /proc/pid/stat; the name in field 2 may hold spaces and parentheses. */
     after_name = strrchr(line, ')');
-    if (!after_name || sscanf(after_name + 1,
-                           " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %*u %ld",
-                           &user_ticks, &system_ticks, &start_ticks, &resident_pages) != 4)
+    if (!after_name ||
+        sscanf(after_name + 1,
+            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %*u %ld",
+            &user_ticks, &system_ticks, &start_ticks, &resident_pages) != 4)
         return;
     metrics_set(m, METRIC_CPU_SECONDS, (double)(user_ticks + system_ticks) / (double)sysconf(_SC_CLK_TCK));
     metrics_set(m, METRIC_RESIDENT_BYTES, (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
@@ -237,7 +239,8 @@ void metrics_read_process(struct metrics *m)
         unsigned long long boot_s;
 
         if (sscanf(line, "btime %llu", &boot_s) == 1)
-            metrics_set(m, METRIC_START_TIME, (double)boot_s + (double)start_ticks / (double)sysconf(_SC_CLK_TCK));
+            metrics_set(
+                m, METRIC_START_TIME, (double)boot_s + (double)start_ticks / (double)sysconf(_SC_CLK_TCK));
     }
     if (boot)
         fclose(boot);

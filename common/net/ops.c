@@ -26,7 +26,8 @@ struct ops {
     bool is_draining;
 };
 
-static void reply(struct evhttp_request *request, int status, const char *content_type, const struct buf *body)
+static void reply(
+    struct evhttp_request *request, int status, const char *content_type, const struct buf *body)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *out = evhttp_request_get_output_buffer(request);
@@ -70,7 +71,10 @@ static void on_readyz(struct evhttp_request *request, void *arg)
     bool is_ready = describe_checks(o, &checks);
 
     buf_printf(&body, "{\"status\":\"%s\",\"checks\":{%s}}\n",
-        o->is_draining ? "draining" : is_ready ? "ready" : "not ready", checks.data);
+        o->is_draining ? "draining"
+        : is_ready     ? "ready"
+                       : "not ready",
+        checks.data);
     reply(request, is_ready ? 200 : 503, "application/json", &body);
 }
 
@@ -88,7 +92,8 @@ static void on_unknown(struct evhttp_request *request, void *UNUSED(arg))
 {
     AUTO_BUF struct buf body = BUF(128);
 
-    buf_append_text(&body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served here\"}\n");
+    buf_append_text(
+        &body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served here\"}\n");
     reply(request, 404, "application/problem+json", &body);
 }
 

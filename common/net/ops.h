@@ -1,8 +1,8 @@
 /*
  * ops: the listener for operators: /healthz (also /health), /readyz, /metrics, without a key.
  *
- * healthz answers 200 as long as the loop turns. readyz answers 200 when every required check is well and the process is
- * not draining, else 503; its JSON body names every check and what it says.
+ * healthz answers 200 as long as the loop turns. readyz answers 200 when every required check is well and the
+ * process is not draining, else 503; its JSON body names every check and what it says.
  */
 #ifndef JOBGATE_OPS_H
 #define JOBGATE_OPS_H

@@ -66,7 +66,8 @@ static void print_config(struct config *config)
     fputs(text.data, stdout);
 }
 
-bool service_configure(const struct program *program, int argc, char **argv, struct config *config, int *status)
+bool service_configure(
+    const struct program *program, int argc, char **argv, struct config *config, int *status)
 {
     enum action action = parse_options(argc, argv);
 

@@ -13,16 +13,17 @@ struct program {
     const char *name;
     const char *summary; /* one line for --help */
     enum config_for config_for;
-    /* Appends what else is wrong with settings that parsed well one by one (addresses, URLs, files). Settings that did not
-     * parse are empty: they are passed over. */
+    /* Appends what else is wrong with settings that parsed well one by one (addresses, URLs, files). Settings
+     * that did not parse are empty: they are passed over. */
     void (*check)(const struct config *config, struct buf *mistakes);
 };
 
 /* Reads the options and the configuration, and sets up logging and the signals that are to be ignored.
- * Returns true when the program is to run; config is then to be released. Otherwise *status is the exit status: 0 after
- * --help, --version, --print-config and a --check-config that found nothing, 64 for a wrong option, 78 for a wrong
- * configuration (sysexits.h). */
-bool service_configure(const struct program *program, int argc, char **argv, struct config *config, int *status)
-    MUST_CHECK;
+ * Returns true when the program is to run; config is then to be released. Otherwise *status is the exit
+ * status: 0 after
+ * --help, --version, --print-config and a --check-config that found nothing, 64 for a wrong option, 78 for a
+ * wrong configuration (sysexits.h). */
+bool service_configure(
+    const struct program *program, int argc, char **argv, struct config *config, int *status) MUST_CHECK;
 
 #endif

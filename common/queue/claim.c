@@ -65,8 +65,8 @@ static struct pending *pending_took(queue_took *done, void *arg)
     return p;
 }
 
-bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms, queue_took *done,
-    void *arg, struct error *e)
+bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms,
+    queue_took *done, void *arg, struct error *e)
 {
     struct key ready;
     struct key taken;
@@ -85,8 +85,8 @@ bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, 
     return queue_send(q, block_ms, on_waited, pending_took(done, arg), e);
 }
 
-bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count, queue_took *done,
-    void *arg, struct error *e)
+bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count,
+    queue_took *done, void *arg, struct error *e)
 {
     struct key ready;
     struct key taken;
@@ -104,8 +104,8 @@ bool queue_take(struct queue *q, const struct shard *shard, const char *worker, 
     return queue_send(q, 0, on_took, pending_took(done, arg), e);
 }
 
-bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done, void *arg,
-    struct error *e)
+bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done,
+    void *arg, struct error *e)
 {
     struct key taken;
 

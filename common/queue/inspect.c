@@ -12,7 +12,8 @@ static void on_got(void *arg, const redisReply *reply, const struct error *e)
     } else if (reply->type == REDIS_REPLY_NIL) {
         error_set(&failure, ERROR_NOT_FOUND, "no job has this id, or it ended longer ago than jobs are kept");
         p.done.got(p.arg, NULL, &failure);
-    } else if (reply->type != REDIS_REPLY_STRING || !record_decode(&p.id, reply->str, (size_t)reply->len, &job, &failure)) {
+    } else if (reply->type != REDIS_REPLY_STRING ||
+               !record_decode(&p.id, reply->str, (size_t)reply->len, &job, &failure)) {
         if (reply->type != REDIS_REPLY_STRING)
             error_set(&failure, ERROR_BAD_RECORD, "the job's record in redis is not a string");
         p.done.got(p.arg, NULL, &failure);

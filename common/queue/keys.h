@@ -1,6 +1,6 @@
 /*
- * keys: the names of what is in Redis. Every key of a shard has one hash tag, `jobgate:{<queue>.<shard>}:…`, so that a
- * cluster holds them together.
+ * keys: the names of what is in Redis. Every key of a shard has one hash tag, `jobgate:{<queue>.<shard>}:…`,
+ * so that a cluster holds them together.
  */
 #ifndef JOBGATE_KEYS_H
 #define JOBGATE_KEYS_H

@@ -36,7 +36,8 @@ struct job_id *queue_read_ids(const redisReply *reply, size_t from, size_t *coun
 
     *count = 0;
     for (size_t i = from; i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_STRING && id_parse(reply->element[i]->str, &ids[*count], &e))
+        if (reply->element[i]->type == REDIS_REPLY_STRING &&
+            id_parse(reply->element[i]->str, &ids[*count], &e))
             ++*count;
     return ids;
 }

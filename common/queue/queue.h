@@ -1,15 +1,15 @@
 /*
- * queue: the protocol between callers, Redis and workers. Each verb is one round trip on a connection whose scripts are
- * queue_scripts; each answer comes once, later. When a verb returns false nothing was sent and its callback is never
- * called.
+ * queue: the protocol between callers, Redis and workers. Each verb is one round trip on a connection whose
+ * scripts are queue_scripts; each answer comes once, later. When a verb returns false nothing was sent and
+ * its callback is never called.
  *
  *                  ┌────────── due ───────────┐
  *     submit ─▶ scheduled ─▶ queued ─▶ running ─▶ succeeded
  *                  ▲            ▲         │  ├──▶ dead
  *                  └──backoff───┴─reaped──┘  └──▶ cancelled
  *
- * submit pushes an id on `ready`; take moves ids from there to the worker's own list, start makes them running and hands
- * back their records, settle ends them, give_back returns what will not be run.
+ * submit pushes an id on `ready`; take moves ids from there to the worker's own list, start makes them
+ * running and hands back their records, settle ends them, give_back returns what will not be run.
  */
 #ifndef JOBGATE_QUEUE_H
 #define JOBGATE_QUEUE_H
@@ -23,7 +23,8 @@ struct queue;
 
 /* Speaks over r (borrowed, must outlive it). */
 struct queue *queue_new(struct redis *r);
-struct queue *queue_free(struct queue *q); /* takes NULL; returns NULL; what is pending must have been answered */
+struct queue *queue_free(
+    struct queue *q); /* takes NULL; returns NULL; what is pending must have been answered */
 
 /* ---- callers ---- */
 
@@ -37,15 +38,16 @@ struct job_schedule {
     int64_t delay_ms;      /* from the submission on */
 };
 
-/* Accepts a job under `id`: its record and its place in the queue, in one step. Everything is read before this returns.
- * Fails: REDIS_AWAY, TOO_BIG. */
+/* Accepts a job under `id`: its record and its place in the queue, in one step. Everything is read before
+ * this returns. Fails: REDIS_AWAY, TOO_BIG. */
 bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec,
-    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done, void *arg,
-    struct error *e) MUST_CHECK;
+    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done,
+    void *arg, struct error *e) MUST_CHECK;
 
 /* job is valid inside the callback only. e: NOT_FOUND, BAD_RECORD, REDIS_AWAY, INTERNAL. */
 typedef void queue_got(void *arg, const struct job *job, const struct error *e);
-bool queue_get(struct queue *q, const struct job_id *id, queue_got *done, void *arg, struct error *e) MUST_CHECK;
+bool queue_get(
+    struct queue *q, const struct job_id *id, queue_got *done, void *arg, struct error *e) MUST_CHECK;
 
 /* ---- workers ---- */
 
@@ -53,24 +55,25 @@ bool queue_get(struct queue *q, const struct job_id *id, queue_got *done, void *
 typedef void queue_took(void *arg, const struct job_id *ids, size_t count, const struct error *e);
 
 /* Waits up to block_ms for one id, on a connection of its own: this blocks it. */
-bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms, queue_took *done,
-    void *arg, struct error *e) MUST_CHECK;
+bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms,
+    queue_took *done, void *arg, struct error *e) MUST_CHECK;
 
 /* Takes up to `count` ids without waiting. */
-bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count, queue_took *done,
-    void *arg, struct error *e) MUST_CHECK;
+bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count,
+    queue_took *done, void *arg, struct error *e) MUST_CHECK;
 
 /* All ids in the worker's list, oldest first: what it holds as Redis sees it. */
-bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done, void *arg,
-    struct error *e) MUST_CHECK;
+bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done,
+    void *arg, struct error *e) MUST_CHECK;
 
-/* The answer of start. records[i] belongs to ids[i] of the call; text is NULL when that job is not to be run. Valid inside
- * the callback only. */
+/* The answer of start. records[i] belongs to ids[i] of the call; text is NULL when that job is not to be run.
+ * Valid inside the callback only. */
 struct started_record {
     const char *text;
     size_t length;
 };
-typedef void queue_started(void *arg, const struct started_record *records, size_t count, const struct error *e);
+typedef void queue_started(
+    void *arg, const struct started_record *records, size_t count, const struct error *e);
 
 /* Makes taken jobs running. ids are read before this returns. All of one shard. */
 bool queue_start(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
@@ -89,29 +92,31 @@ struct settlement {
     const struct job_id *id;
     int attempt;
     enum ending ending;
-    const char *status;      /* members of the status, as status_write_* append them */
+    const char *status; /* members of the status, as status_write_* append them */
     size_t status_length;
     const void *inline_result; /* of a job that succeeded; NULL = it is in the blob store */
     size_t inline_length;
-    int limit;               /* how many tries may end like this; of FAILED and CRASHED */
-    int64_t delay_ms;        /* until the next try */
+    int limit;        /* how many tries may end like this; of FAILED and CRASHED */
+    int64_t delay_ms; /* until the next try */
 };
 
 enum settle_verdict {
-    SETTLE_STALE,     /* it was no longer this worker's; nothing was changed */
+    SETTLE_STALE, /* it was no longer this worker's; nothing was changed */
     SETTLE_SUCCEEDED,
     SETTLE_DEAD,
-    SETTLE_RETRY,     /* another try is scheduled */
-    SETTLE_REPEATED,  /* this very settlement had been made: its answer got lost */
+    SETTLE_RETRY,    /* another try is scheduled */
+    SETTLE_REPEATED, /* this very settlement had been made: its answer got lost */
     SETTLE_VERDICT_COUNT
 };
 
 /* verdicts[i] belongs to settlements[i] of the call; valid inside the callback only; NULL with an e. */
-typedef void queue_settled(void *arg, const enum settle_verdict *verdicts, size_t count, const struct error *e);
+typedef void queue_settled(
+    void *arg, const enum settle_verdict *verdicts, size_t count, const struct error *e);
 
 /* Ends tries, all of one shard. Sending it again after an answer was lost does no harm. */
 bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
-    const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e) MUST_CHECK;
+    const struct settlement *settlements, size_t count, queue_settled *done, void *arg,
+    struct error *e) MUST_CHECK;
 
 /* e alone tells whether it worked; count is how many went back. */
 typedef void queue_gave_back(void *arg, size_t count, const struct error *e);
@@ -126,8 +131,8 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
 typedef void queue_renewed(void *arg, size_t worker_count, const struct error *e);
 
 /* A worker's heartbeat on a shard. is_first registers it. */
-bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, queue_renewed *done,
-    void *arg, struct error *e) MUST_CHECK;
+bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,
+    queue_renewed *done, void *arg, struct error *e) MUST_CHECK;
 
 /* Names of workers, valid inside the callback only. */
 typedef void queue_named(void *arg, const char *const *names, size_t count, const struct error *e);
@@ -139,12 +144,14 @@ bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, 
 /* How many jobs were moved; -1 when the worker turned out to be alive. */
 typedef void queue_reaped(void *arg, int64_t count, const struct error *e);
 
-/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. A lease_ms of 0
- * makes any worker a silent one: so one leaves by itself. */
-bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms, int max_lost,
-    const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e) MUST_CHECK;
+/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. A
+ * lease_ms of 0 makes any worker a silent one: so one leaves by itself. */
+bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms,
+    int max_lost, const struct job_id *ids, size_t count, queue_reaped *done, void *arg,
+    struct error *e) MUST_CHECK;
 
-/* ids of jobs that are due, and how long until the next one (-1 = there is none). Valid inside the callback only. */
+/* ids of jobs that are due, and how long until the next one (-1 = there is none). Valid inside the callback
+ * only. */
 typedef void queue_due_found(
     void *arg, const struct job_id *ids, size_t count, int64_t next_ms, const struct error *e);
 bool queue_due(struct queue *q, const struct shard *shard, size_t count, queue_due_found *done, void *arg,

@@ -32,14 +32,16 @@ struct pending {
 };
 
 /* Sends q->request; takes p, and frees it when it fails. */
-bool queue_send(struct queue *q, int64_t block_ms, redis_done *done, struct pending *p, struct error *e) MUST_CHECK;
+bool queue_send(
+    struct queue *q, int64_t block_ms, redis_done *done, struct pending *p, struct error *e) MUST_CHECK;
 
 /* A pending whose callback the caller fills in. */
 struct pending *queue_pending(void *arg);
 
 void queue_add_key(struct queue *q, const struct key *key);
 void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count);
-/* Reads the ids of an array from its element `from` on; what is no id is left out. Returns a list that the caller frees. */
+/* Reads the ids of an array from its element `from` on; what is no id is left out. Returns a list that the
+ * caller frees. */
 struct job_id *queue_read_ids(const redisReply *reply, size_t from, size_t *count);
 
 void queue_add_ids(struct queue *q, const struct job_id *ids, size_t count);

@@ -66,8 +66,8 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
     buf_append_char(b, '}');
 }
 
-bool record_encode_new(const struct job_spec *spec, const void *payload, size_t payload_length, struct buf *out,
-    struct error *e)
+bool record_encode_new(
+    const struct job_spec *spec, const void *payload, size_t payload_length, struct buf *out, struct error *e)
 {
     size_t start = out->length;
     size_t length;
@@ -119,7 +119,8 @@ static bool copy_text(const json_t *object, const char *name, char *out, size_t 
 
     if (!value)
         return true;
-    if (!json_is_string(value) || json_string_length(value) >= size || strlen(json_string_value(value)) >= size)
+    if (!json_is_string(value) || json_string_length(value) >= size ||
+        strlen(json_string_value(value)) >= size)
         return false;
     memcpy(out, json_string_value(value), strlen(json_string_value(value)) + 1);
     return true;
@@ -145,7 +146,8 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
     memcpy(spec->content_type, CONTENT_TYPE_JSON, sizeof(CONTENT_TYPE_JSON));
     if (!json_is_object(object))
         return bad(e, "its spec is not a JSON object");
-    if (!copy_text(object, "type", spec->type, sizeof(spec->type)) || !name_is_valid(spec->type, strlen(spec->type)))
+    if (!copy_text(object, "type", spec->type, sizeof(spec->type)) ||
+        !name_is_valid(spec->type, strlen(spec->type)))
         return bad(e, "its type is missing or no name");
     if (!copy_text(object, "content_type", spec->content_type, sizeof(spec->content_type)))
         return bad(e, "its content_type is no short text");

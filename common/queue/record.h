@@ -1,5 +1,6 @@
 /*
- * record: a job as Redis keeps it, in one string. The scripts read and write the same form (lua/lib/record.lua).
+ * record: a job as Redis keeps it, in one string. The scripts read and write the same form
+ * (lua/lib/record.lua).
  *
  *     byte 0      '1', the version of the form
  *     byte 1      the state's letter (below)
@@ -14,7 +15,8 @@
  *                 finished_at, due_at (Unix ms), result, error (of the last try)
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
  *
- * What can be derived is not stored: the time of the submission stands in the id, the blob's name follows from it.
+ * What can be derived is not stored: the time of the submission stands in the id, the blob's name follows
+ * from it.
  */
 #ifndef JOBGATE_RECORD_H
 #define JOBGATE_RECORD_H
@@ -60,7 +62,7 @@ struct job_spec {
     char content_type[CONTENT_TYPE_SIZE]; /* of the payload */
     int64_t timeout_s;                    /* 0 = the type's own */
     int max_attempts;                     /* 0 = the type's own */
-    json_t *metadata; /* an object of texts, or NULL; owned */
+    json_t *metadata;                     /* an object of texts, or NULL; owned */
 };
 
 /* Where its result is. */
@@ -85,19 +87,21 @@ struct job {
     int64_t due_ms;      /* of one that is scheduled after a failure: Unix time of its next try */
     bool has_result;
     struct job_result result;
-    char error_code[32];     /* "" = none */
-    char *error_message;     /* NULL = none; owned */
-    const char *payload;     /* borrowed from the text that was decoded */
+    char error_code[32]; /* "" = none */
+    char *error_message; /* NULL = none; owned */
+    const char *payload; /* borrowed from the text that was decoded */
     size_t payload_length;
 };
 
-/* Appends the record of a job that is queued for the first time. Fails: TOO_BIG when the spec is over 65535 bytes. */
-bool record_encode_new(const struct job_spec *spec, const void *payload, size_t payload_length, struct buf *out,
-    struct error *e) MUST_CHECK;
+/* Appends the record of a job that is queued for the first time. Fails: TOO_BIG when the spec is over 65535
+ * bytes. */
+bool record_encode_new(const struct job_spec *spec, const void *payload, size_t payload_length,
+    struct buf *out, struct error *e) MUST_CHECK;
 
-/* Fills job from the record of `id`; job borrows text and is to be released. Fails: BAD_RECORD, saying what is wrong. */
-bool record_decode(const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
-    MUST_CHECK;
+/* Fills job from the record of `id`; job borrows text and is to be released. Fails: BAD_RECORD, saying what
+ * is wrong. */
+bool record_decode(
+    const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
 
 /* The attempt's number in a record of any state, as far as it can be read; else 0. */
 int record_attempt(const char *text, size_t length);

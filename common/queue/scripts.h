@@ -23,7 +23,7 @@ enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,
     QUEUE_SCRIPTS(SCRIPT)
 #undef SCRIPT
-    SCRIPT_COUNT
+        SCRIPT_COUNT
 };
 
 #define SCRIPT(id, name) extern const char script_##name##_source[], script_##name##_sha1[];

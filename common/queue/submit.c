@@ -25,8 +25,8 @@ static void shrink(struct queue *q)
 }
 
 bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec,
-    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done, void *arg,
-    struct error *e)
+    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done,
+    void *arg, struct error *e)
 {
     struct pending *p;
     struct key job;

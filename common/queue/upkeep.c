@@ -9,8 +9,8 @@ static void on_renewed(void *arg, const redisReply *reply, const struct error *e
     p.done.renewed(p.arg, !e && reply->elements == 1 ? (size_t)reply->element[0]->integer : 0, e);
 }
 
-bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, queue_renewed *done,
-    void *arg, struct error *e)
+bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,
+    queue_renewed *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
     struct key workers;
@@ -68,8 +68,8 @@ static void on_reaped(void *arg, const redisReply *reply, const struct error *e)
     p.done.reaped(p.arg, e ? 0 : reply->integer, e);
 }
 
-bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms, int max_lost,
-    const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e)
+bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms,
+    int max_lost, const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e)
 {
     void (*const key_of[])(const struct shard *, struct key *) = {
         key_workers, key_reaped, key_ready, key_scheduled, key_dead, key_stats};

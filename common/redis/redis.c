@@ -10,8 +10,8 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-/* The way of a connection: IDLE -> RESOLVING -> CONNECTING -> GREETING -> READY, and from each back to IDLE. In LEAVING
- * the context is going away and what is pending is being told. */
+/* The way of a connection: IDLE -> RESOLVING -> CONNECTING -> GREETING -> READY, and from each back to IDLE.
+ * In LEAVING the context is going away and what is pending is being told. */
 enum state { IDLE, RESOLVING, CONNECTING, GREETING, READY, LEAVING };
 
 enum {
@@ -46,7 +46,7 @@ struct redis {
     int64_t last_progress_ms; /* when an answer last came, or the first of those pending was sent */
     int64_t last_block_ms;    /* what the command that was sent last may take more */
     size_t pending_count;
-    size_t greeting_count;    /* answers still to come before it is ready */
+    size_t greeting_count; /* answers still to come before it is ready */
     long long client_id;
     bool is_closing;
     char reason[REASON_SIZE];
@@ -73,7 +73,8 @@ static void log_loss(struct redis *r)
         return; /* "closed" and then "refused" is one outage; a reason that comes later is news */
     r->logged_at_ms = clock_steady_ms();
     memcpy(r->logged_reason, r->reason, sizeof(r->reason));
-    log_warn(&context, "redis %s:%d is away: %s; what needs it is refused, and it is tried again until it answers",
+    log_warn(&context,
+        "redis %s:%d is away: %s; what needs it is refused, and it is tried again until it answers",
         r->url.host, r->url.port, r->reason);
 }
 
@@ -89,7 +90,8 @@ static void become_idle(struct redis *r)
         r->lost_at_ms = clock_steady_ms();
     log_loss(r);
     if (!r->is_closing) {
-        timer_start(&r->retry, r->retry_ms / 2 + rand() % (r->retry_ms / 2 + 1)); /* NOLINT: spreads, no secret */
+        timer_start(
+            &r->retry, r->retry_ms / 2 + rand() % (r->retry_ms / 2 + 1)); /* NOLINT: spreads, no secret */
         r->retry_ms = r->retry_ms * 2 < RETRY_CEILING_MS ? r->retry_ms * 2 : RETRY_CEILING_MS;
     }
     if (was_ready && r->options.on_lost && !r->is_closing)
@@ -121,7 +123,8 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     if (!r || r->context != context)
         return; /* drop() does what is to be done */
     r->context = NULL;
-    set_reason(r, status == REDIS_OK || !*context->errstr ? "the server closed the connection" : context->errstr);
+    set_reason(
+        r, status == REDIS_OK || !*context->errstr ? "the server closed the connection" : context->errstr);
     become_idle(r);
 }
 
@@ -258,7 +261,8 @@ static void become_ready(struct redis *r)
     r->retry_ms = RETRY_FIRST_MS;
     set_reason(r, "connected");
     if (!r->options.is_secondary && *r->logged_reason)
-        log_info(&context, "redis %s:%d answers again after %lld ms", r->url.host, r->url.port, (long long)away_ms);
+        log_info(&context, "redis %s:%d answers again after %lld ms", r->url.host, r->url.port,
+            (long long)away_ms);
     else if (!r->options.is_secondary)
         log_debug(&context, "redis %s:%d is connected", r->url.host, r->url.port);
     r->logged_reason[0] = 0;
@@ -293,7 +297,8 @@ static void greet(struct redis *r, const char *const *words, size_t count)
     send_request(r, &r->request, on_greeting, r);
 }
 
-#define GREET(r, ...) greet(r, (const char *const[]){__VA_ARGS__}, ARRAY_LENGTH(((const char *const[]){__VA_ARGS__})))
+#define GREET(r, ...)                                                                                        \
+    greet(r, (const char *const[]){__VA_ARGS__}, ARRAY_LENGTH(((const char *const[]){__VA_ARGS__})))
 
 static void send_greeting(struct redis *r)
 {
@@ -375,7 +380,8 @@ static void on_resolved(int status, struct evutil_addrinfo *found, void *arg)
         return;
     r->resolving = NULL;
     if (found)
-        getnameinfo(found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
+        getnameinfo(
+            found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
     if (found)
         evutil_freeaddrinfo(found);
     if (*address) {
@@ -387,7 +393,8 @@ static void on_resolved(int status, struct evutil_addrinfo *found, void *arg)
     become_idle(r);
 }
 
-/* hiredis would look the name up with the whole process waiting. Read anew each time: resolv.conf may have changed. */
+/* hiredis would look the name up with the whole process waiting. Read anew each time: resolv.conf may have
+ * changed. */
 static void resolve(struct redis *r)
 {
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -411,7 +418,8 @@ static void connect_now(void *arg)
     struct in6_addr numeric;
 
     timer_stop(&r->unusable);
-    if (evutil_inet_pton(AF_INET, r->url.host, &numeric) == 1 || evutil_inet_pton(AF_INET6, r->url.host, &numeric) == 1)
+    if (evutil_inet_pton(AF_INET, r->url.host, &numeric) == 1 ||
+        evutil_inet_pton(AF_INET6, r->url.host, &numeric) == 1)
         connect_to(r, r->url.host);
     else
         resolve(r);

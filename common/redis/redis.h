@@ -1,10 +1,10 @@
 /*
  * redis: one asynchronous connection that comes back by itself (hiredis on the loop).
  *
- * Commands that are sent within one turn of the loop leave together; answers come in order. While it is not ready nothing
- * is queued: redis_send refuses at once, so that nobody waits for a Redis that is away. A connection whose answer is overdue
- * is closed and made anew; so is one to a server that says READONLY, LOADING, MASTERDOWN or UNBLOCKED.
- * Scripts are loaded at each connect, before it is ready.
+ * Commands that are sent within one turn of the loop leave together; answers come in order. While it is not
+ * ready nothing is queued: redis_send refuses at once, so that nobody waits for a Redis that is away. A
+ * connection whose answer is overdue is closed and made anew; so is one to a server that says READONLY,
+ * LOADING, MASTERDOWN or UNBLOCKED. Scripts are loaded at each connect, before it is ready.
  */
 #ifndef JOBGATE_REDIS_H
 #define JOBGATE_REDIS_H
@@ -27,21 +27,22 @@ struct script {
 };
 
 struct redis_options {
-    const struct redis_url *url; /* copied */
-    const char *component;       /* for log lines and CLIENT SETNAME; borrowed for ever */
-    bool is_secondary;           /* says nothing of its losses: another connection to the same server does */
-    int64_t timeout_ms;          /* an answer that is overdue for longer ends the connection */
+    const struct redis_url *url;  /* copied */
+    const char *component;        /* for log lines and CLIENT SETNAME; borrowed for ever */
+    bool is_secondary;            /* says nothing of its losses: another connection to the same server does */
+    int64_t timeout_ms;           /* an answer that is overdue for longer ends the connection */
     const struct script *scripts; /* borrowed for ever */
     size_t script_count;
-    loop_callback *on_ready;     /* optional: each time that it became ready */
-    loop_callback *on_lost;      /* optional: each time that it was ready and is no more, after the pending answers */
+    loop_callback *on_ready; /* optional: each time that it became ready */
+    loop_callback
+        *on_lost; /* optional: each time that it was ready and is no more, after the pending answers */
     void *arg;
 };
 
 struct redis *redis_new(struct loop *l, const struct redis_options *options);
 
-/* Ends the connection; what is pending completes with STOPPED from within. Takes NULL; returns NULL. Not from inside an
- * answer. */
+/* Ends the connection; what is pending completes with STOPPED from within. Takes NULL; returns NULL. Not from
+ * inside an answer. */
 struct redis *redis_free(struct redis *r);
 
 bool redis_is_ready(const struct redis *r);
@@ -52,8 +53,8 @@ long long redis_client_id(const struct redis *r);
 /* Says in a few words how it stands: "connected", or what went wrong last. Borrowed until the next turn. */
 const char *redis_describe(const struct redis *r);
 
-/* The answer. reply is valid inside the callback only, and NULL when e is set; e covers error answers too: REDIS_FULL for
- * OOM, REDIS_AWAY for what another try may cure, INTERNAL for the rest. */
+/* The answer. reply is valid inside the callback only, and NULL when e is set; e covers error answers too:
+ * REDIS_FULL for OOM, REDIS_AWAY for what another try may cure, INTERNAL for the rest. */
 typedef void redis_done(void *arg, const redisReply *reply, const struct error *e);
 
 /* A command being written, in the form of the protocol (RESP). Reused: redis_request_begin empties it. */
@@ -70,13 +71,14 @@ void redis_request_add(struct redis_request *q, const void *data, size_t length)
 void redis_request_add_text(struct redis_request *q, const char *text);
 void redis_request_add_int(struct redis_request *q, int64_t value);
 
-/* Begins `EVALSHA sha key_count …` for key_count keys and argument_count arguments, which are to be added next. */
+/* Begins `EVALSHA sha key_count …` for key_count keys and argument_count arguments, which are to be added
+ * next. */
 void redis_request_begin_script(
     struct redis_request *q, const struct script *script, size_t key_count, size_t argument_count);
 
-/* Sends what q holds (copied). done is called once, later. block_ms: how much longer than timeout_ms the server may take
- * (0, or the time that a blocking command blocks).
- * Fails: REDIS_AWAY when it is not ready; done is then never called. */
+/* Sends what q holds (copied). done is called once, later. block_ms: how much longer than timeout_ms the
+ * server may take (0, or the time that a blocking command blocks). Fails: REDIS_AWAY when it is not ready;
+ * done is then never called. */
 bool redis_send(struct redis *r, const struct redis_request *q, int64_t block_ms, redis_done *done, void *arg,
     struct error *e) MUST_CHECK;
 

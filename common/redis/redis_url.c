@@ -70,7 +70,8 @@ static bool fill(const struct evhttp_uri *uri, struct redis_url *out, struct err
     out->port = port > 0 ? port : DEFAULT_PORT;
     if (evhttp_uri_get_query(uri) || evhttp_uri_get_fragment(uri))
         return error_set(e, ERROR_INVALID, "nothing may stand behind the database: no ? and no #");
-    return (!userinfo || parse_userinfo(userinfo, out, e)) && parse_database(evhttp_uri_get_path(uri), out, e);
+    return (!userinfo || parse_userinfo(userinfo, out, e)) &&
+           parse_database(evhttp_uri_get_path(uri), out, e);
 }
 
 bool redis_url_parse(const char *text, struct redis_url *out, struct error *e)

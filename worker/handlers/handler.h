@@ -1,6 +1,6 @@
 /*
- * handler: what runs a job. The kinds (command, builtin, …) stand behind one interface; the registry maps a job type to
- * its handler by the handlers file (docs/handlers.md).
+ * handler: what runs a job. The kinds (command, builtin, …) stand behind one interface; the registry maps a
+ * job type to its handler by the handlers file (docs/handlers.md).
  */
 #ifndef JOBGATE_HANDLER_H
 #define JOBGATE_HANDLER_H
@@ -38,8 +38,8 @@ typedef void run_done(void *arg, struct run_outcome *outcome);
 /* All handlers of one handlers file. */
 struct handlers;
 
-/* Loads a handlers file. Returns handlers that handlers_free releases, or NULL with every mistake of the file, a line
- * each, appended to `mistakes` (JSON Pointer, what is wrong, what would be right). */
+/* Loads a handlers file. Returns handlers that handlers_free releases, or NULL with every mistake of the
+ * file, a line each, appended to `mistakes` (JSON Pointer, what is wrong, what would be right). */
 struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *mistakes) MUST_CHECK;
 struct handlers *handlers_free(struct handlers *h); /* takes NULL; returns NULL; no run may be left */
 
@@ -66,7 +66,8 @@ struct retry_policy {
 /* Borrowed. */
 const struct retry_policy *handler_retry_policy(const struct handler *h);
 
-/* Starts a run. done is called exactly once, never from inside this. The run is released after done returned. */
+/* Starts a run. done is called exactly once, never from inside this. The run is released after done returned.
+ */
 struct run *run_start(const struct handler *h, const struct run_input *input, run_done *done, void *arg);
 
 /* Ends a run early: its process group is killed, and done comes with `reason` as the error's code. */

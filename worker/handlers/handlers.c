@@ -11,8 +11,8 @@ enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, 
 static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
 
 static const char *const top_fields[] = {"types", NULL};
-static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts", "max_crashes",
-    "retry_delay_ms", "retry_delay_max_ms", NULL};
+static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts",
+    "max_crashes", "retry_delay_ms", "retry_delay_max_ms", NULL};
 
 struct handlers {
     struct loop *loop;

@@ -2,10 +2,11 @@
 #include "api/resource.h"
 #include "api/routes.h"
 #include "api/submission.h"
+#include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-enum { RESOURCE_MAX = 65536, LOCATION_SIZE = JOB_ID_SIZE + 16 };
+enum { RESOURCE_MAX = 65536, CANCEL_TRIES_MAX = 5, LOCATION_SIZE = JOB_ID_SIZE + 16 };
 
 /* A submission that Redis has not answered yet. */
 struct creation {
@@ -91,7 +92,8 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
         return false;
     if (!query && is_json(content_type))
         return submission_from_json(body, length, s, c, e);
-    if (evhttp_parse_query_str(query ? query : "", &pairs) < 0)
+    /* evhttp would end a value at its NUL, and nobody could tell. */
+    if ((query && strstr(query, "%00")) || evhttp_parse_query_str(query ? query : "", &pairs) < 0)
         return error_set(
             e, ERROR_BAD_REQUEST, "the query is malformed: ?type=wordcount&queue=default is right");
     if (is_json(content_type) && !evhttp_find_header(&pairs, "type"))
@@ -141,9 +143,9 @@ void jobs_create(struct exchange *x)
     complaints_release(&complaints);
 }
 
-/* ---- GET /v1/jobs/{id} ---- */
+/* ---- what is done to one job ---- */
 
-static void on_got(void *arg, const struct job *job, const struct error *e)
+static void on_shown(void *arg, const struct job *job, const struct error *e)
 {
     struct exchange *x = arg;
 
@@ -158,11 +160,94 @@ static void on_got(void *arg, const struct job *job, const struct error *e)
     exchange_problem(x, e, NULL);
 }
 
-void jobs_show(struct exchange *x)
+/* Gets the job that the path names. */
+static void get_job(struct exchange *x, queue_got *done)
 {
     struct job_id id;
     struct error e;
 
-    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, on_got, x, &e))
+    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, done, x, &e))
+        exchange_problem(x, &e, NULL);
+}
+
+void jobs_show(struct exchange *x)
+{
+    get_job(x, on_shown);
+}
+
+/* A job whose state does not allow what was asked. */
+static void refuse_state(struct exchange *x, const char *state, const char *why)
+{
+    AUTO_BUF struct buf members = BUF(256);
+    struct error e;
+
+    if (state)
+        json_write_member(&members, "state", state);
+    error_set(&e, ERROR_CONFLICT, "%s", why);
+    exchange_problem(x, &e, members.data);
+}
+
+static void on_got_to_cancel(void *arg, const struct job *job, const struct error *e);
+
+static void on_cancelled(void *arg, enum cancel_verdict verdict, const struct error *e)
+{
+    struct exchange *x = arg;
+    bool looks_again = !e && verdict == CANCEL_LOOK_AGAIN && x->tries++ < CANCEL_TRIES_MAX;
+    bool is_settled = !e && (verdict == CANCEL_DONE || verdict == CANCEL_MISSING); /* the read says which */
+
+    if (e) {
+        log_failure(x, "a cancellation", e);
+        exchange_problem(x, e, NULL);
+    } else if (looks_again) {
+        get_job(x, on_got_to_cancel);
+    } else if (is_settled) {
+        get_job(x, on_shown);
+    } else {
+        refuse_state(x, NULL,
+            "the job ended, or moved between workers, while it was being cancelled: look at its state");
+    }
+}
+
+static void on_got_to_cancel(void *arg, const struct job *job, const struct error *e)
+{
+    struct exchange *x = arg;
+    struct error failure;
+
+    if (e)
+        exchange_problem(x, e, NULL);
+    else if (job->state == JOB_CANCELLED)
+        reply_with_job(x, 200, job);
+    else if (job_state_is_final(job->state))
+        refuse_state(x, job_state_text(job->state), "the job has ended: there is nothing to cancel");
+    else if (!queue_cancel(x->api->queue, job, x->api->config->retention_s, on_cancelled, x, &failure))
+        exchange_problem(x, &failure, NULL);
+}
+
+void jobs_cancel(struct exchange *x)
+{
+    get_job(x, on_got_to_cancel);
+}
+
+static void on_replayed(void *arg, size_t count, const struct error *e)
+{
+    struct exchange *x = arg;
+
+    if (e) {
+        log_failure(x, "a replay", e);
+        exchange_problem(x, e, NULL);
+    } else if (count == 0) {
+        refuse_state(x, NULL, "only a dead job can be tried again");
+    } else {
+        get_job(x, on_shown);
+    }
+}
+
+void jobs_retry(struct exchange *x)
+{
+    struct job_id id;
+    struct error e;
+
+    if (!id_parse(x->parameter, &id, &e) ||
+        !queue_replay(x->api->queue, &id.shard, &id, 1, on_replayed, x, &e))
         exchange_problem(x, &e, NULL);
 }

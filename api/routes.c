@@ -5,6 +5,8 @@ const struct route *routes(void)
     static const struct route table[] = {
         {EVHTTP_REQ_POST, "/v1/jobs", jobs_create},
         {EVHTTP_REQ_GET, "/v1/jobs/{}", jobs_show},
+        {EVHTTP_REQ_DELETE, "/v1/jobs/{}", jobs_cancel},
+        {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", jobs_retry},
         {EVHTTP_REQ_GET, "/v1/jobs/{}/result", results_show},
         {0, NULL, NULL},
     };

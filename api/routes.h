@@ -12,6 +12,8 @@ const struct route *routes(void);
 /* The handlers. */
 void jobs_create(struct exchange *x);
 void jobs_show(struct exchange *x);
+void jobs_cancel(struct exchange *x);
+void jobs_retry(struct exchange *x);
 void results_show(struct exchange *x);
 
 #endif

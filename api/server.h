@@ -38,6 +38,7 @@ struct exchange {
     char parameter[PARAMETER_SIZE]; /* decoded; what {} matched */
     int64_t started_us;
     void *user; /* the handler's own */
+    int tries;  /* likewise */
     /* Optional: the client has left, or the server stops, while a stream is under way; it must end the
      * stream. Before exchange_begin_stream it must be NULL. */
     void (*on_gone)(struct exchange *x);

@@ -20,7 +20,7 @@ enum {
 
 void complaints_init(struct complaints *c)
 {
-    buf_init(&c->text, COMPLAINTS_SIZE);
+    buf_init(&c->text, COMPLAINTS_SIZE + 1); /* the one is for finish's bracket */
     c->count = 0;
 }
 
@@ -29,7 +29,7 @@ void complaints_release(struct complaints *c)
     buf_release(&c->text);
 }
 
-/* where is "pointer" or "parameter"; base and name make the place. */
+/* where is "pointer" or "parameter"; base and name (NULL: the base itself) make the place. */
 static void complain(
     struct complaints *c, const char *where, const char *base, const char *name, const char *detail)
 {
@@ -38,7 +38,8 @@ static void complain(
 
     if (strcmp(where, "pointer") == 0) {
         buf_append_text(&place, base);
-        json_write_pointer_step(&place, name);
+        if (name)
+            json_write_pointer_step(&place, name);
     } else {
         buf_append_text(&place, name);
     }
@@ -48,7 +49,7 @@ static void complain(
     json_write_string(&c->text, place.data, place.length);
     json_write_member(&c->text, "detail", detail);
     buf_append_char(&c->text, '}');
-    if (buf_is_overflown(&c->text)) { /* so many that the first ones must do */
+    if (buf_is_overflown(&c->text) || c->text.length > COMPLAINTS_SIZE) { /* the first ones must do */
         c->text.is_overflown = false;
         c->text.length = before;
         c->text.data[before] = '\0';
@@ -241,8 +242,7 @@ bool submission_from_json(
     if (json_is_object(document))
         read_members(document, &s, c);
     else
-        complain(
-            c, "parameter", "", "body", "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
+        complain(c, "pointer", "", NULL, "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
     if (!finish(c, e)) {
         submission_release(&s);
         return false;

@@ -12,6 +12,7 @@
     STATE(STORING)                                                                                           \
     STATE(WAITING_FOR_STORE)                                                                                 \
     STATE(SETTLING)                                                                                          \
+    STATE(REMOVING)                                                                                          \
     STATE(ABANDONED)
 
 enum state {
@@ -30,6 +31,8 @@ struct attempt {
     char *record; /* what job borrows from */
     const struct handler *handler;
     struct run *run;
+    struct timer kill; /* when a handler that was asked to end has not */
+    bool is_cancelled;
     struct buf output; /* the result */
     struct buf log;    /* what the handler wrote to stderr */
     bool is_log_stored;
@@ -71,6 +74,8 @@ static void enter(struct attempt *a, enum state state)
 
 /* ---- life ---- */
 
+static void on_kill(void *arg);
+
 static struct attempt *new_attempt(struct consumer *c, struct worker *w, const char *record, size_t length)
 {
     struct attempt *a = mem_zalloc(sizeof(*a));
@@ -79,6 +84,7 @@ static struct attempt *new_attempt(struct consumer *c, struct worker *w, const c
     a->worker = w;
     a->record = mem_dup(record, length);
     a->started_us = clock_steady_us();
+    timer_init(&a->kill, w->loop, on_kill, a);
     buf_init(&a->output, 0);
     buf_init(&a->log, 0);
     buf_init(&a->status, STATUS_MAX);
@@ -95,6 +101,7 @@ static void free_attempt(struct attempt *a)
 {
     struct worker *w = a->worker;
 
+    timer_stop(&a->kill);
     if (a->storing)
         blob_cancel(a->storing);
     if (a->previous)
@@ -193,12 +200,13 @@ struct attempt **attempt_settler_link(struct attempt *a)
     return &a->settler_next;
 }
 
-static void count_end(const struct attempt *a, double seconds)
+static void count_end(const struct attempt *a, enum settle_verdict verdict, double seconds)
 {
     const char *type = a->handler ? a->job.spec.type : "unknown"; /* a caller's invention makes no series */
+    const char *state = verdict == SETTLE_CANCELLED ? "cancelled" : a->has_failed ? "dead" : "succeeded";
     char labels[128];
 
-    snprintf(labels, sizeof(labels), "type=\"%s\",state=\"%s\"", type, a->has_failed ? "dead" : "succeeded");
+    snprintf(labels, sizeof(labels), "type=\"%s\",state=\"%s\"", type, state);
     series_add(metrics_series(a->worker->metrics, METRIC_JOBS_FINISHED, labels), 1);
     snprintf(labels, sizeof(labels), "type=\"%s\"", type);
     series_observe(metrics_series(a->worker->metrics, METRIC_JOB_SECONDS, labels), seconds);
@@ -210,6 +218,8 @@ static void log_end(const struct attempt *a, enum settle_verdict verdict, double
 
     if (verdict == SETTLE_STALE)
         log_warn(&context, "the job was no longer this worker's: what it made is discarded");
+    else if (verdict == SETTLE_CANCELLED)
+        log_info(&context, "cancelled after %.3f s (type %s)", seconds, a->job.spec.type);
     else if (verdict == SETTLE_RETRY)
         log_warn(&context, "failed after %.3f s, tried again in %.3f s: %s (type %s)", seconds,
             (double)a->delay_ms / 1e3, a->failure.text, a->job.spec.type);
@@ -220,7 +230,8 @@ static void log_end(const struct attempt *a, enum settle_verdict verdict, double
             a->job.spec.type);
 }
 
-void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
+/* Accounts for what became of the try. */
+static void conclude(const struct attempt *a, enum settle_verdict verdict)
 {
     double seconds = (double)(clock_steady_us() - a->started_us) / 1e6;
 
@@ -230,8 +241,37 @@ void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
     else if (verdict == SETTLE_RETRY)
         metrics_add(a->worker->metrics, METRIC_JOBS_RETRIED, 1);
     else
-        count_end(a, seconds);
+        count_end(a, verdict, seconds);
+}
+
+static void on_removed(void *arg, const struct error *e)
+{
+    struct attempt *a = arg;
+    struct log_context context = log_of(a);
+
+    a->storing = NULL;
+    if (e)
+        log_warn(&context, "the result of the cancelled job could not be removed: %s", e->text);
     free_attempt(a);
+}
+
+/* Nobody gets the result of a job that was cancelled: the blob would only lie there. */
+static void remove_result(struct attempt *a)
+{
+    char name[BLOB_NAME_SIZE];
+
+    enter(a, REMOVING);
+    blob_name("results", &a->job.id, name);
+    a->storing = blob_delete(a->worker->store, name, on_removed, a);
+}
+
+void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
+{
+    conclude(a, verdict);
+    if (verdict == SETTLE_CANCELLED && !a->has_failed && !a->result.is_inline)
+        remove_result(a);
+    else
+        free_attempt(a);
 }
 
 /* ---- storing ---- */
@@ -357,7 +397,10 @@ static void on_run_done(void *arg, struct run_outcome *outcome)
     size_t length;
 
     a->run = NULL;
-    if (a->state == ABANDONED) {
+    timer_stop(&a->kill);
+    if (a->is_cancelled && a->state != ABANDONED)
+        conclude(a, SETTLE_CANCELLED);
+    if (a->is_cancelled || a->state == ABANDONED) {
         free_attempt(a);
         return;
     }
@@ -474,6 +517,29 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
         look_for_result(a);
     else
         run(a);
+}
+
+static void on_kill(void *arg)
+{
+    struct attempt *a = arg;
+
+    if (a->run)
+        run_kill(a->run, ERROR_CANCELLED);
+}
+
+/* One that stores or settles is told by the verdict. */
+void attempt_cancel(struct attempt *a)
+{
+    if (a->is_cancelled || a->state == STORING || a->state == SETTLING || a->state == REMOVING)
+        return;
+    a->is_cancelled = true;
+    if (a->run) {
+        timer_start(&a->kill, a->worker->config->kill_grace_ms);
+        run_ask(a->run, ERROR_CANCELLED);
+    } else {
+        conclude(a, SETTLE_CANCELLED);
+        free_attempt(a);
+    }
 }
 
 void attempts_abandon(struct consumer *c)

@@ -26,6 +26,9 @@ struct attempt *attempt_find(const struct worker *w, const struct job_id *id);
 /* The store is back: attempts that wait for it go on. */
 void attempts_resume_storing(struct worker *w);
 
+/* The job was cancelled while a ran it: its handler is asked to end, and killed when it does not. */
+void attempt_cancel(struct attempt *a);
+
 /* Ends every attempt of c where it is, without settling: their jobs go back, or have gone. Killed handlers'
  * ends are not waited for. The settler must have been told to forget them. */
 void attempts_abandon(struct consumer *c);

@@ -306,6 +306,18 @@ static void on_lease_reaped(void *arg)
     worker_pump(c->worker);
 }
 
+static void on_revoked(void *arg, const struct job_id *ids, size_t count)
+{
+    const struct consumer *c = arg;
+
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = attempt_find(c->worker, &ids[i]);
+
+        if (a)
+            attempt_cancel(a);
+    }
+}
+
 /* The old name's list belongs to the upkeep of whoever looks first. */
 static void take_new_name(struct consumer *c)
 {
@@ -388,7 +400,7 @@ void consumer_leave(struct consumer *c)
     c->is_doubtful = true; /* one look at the list when all is done */
 }
 
-static const struct lease_events lease_events = {on_lease_held, on_lease_lost, on_lease_reaped};
+static const struct lease_events lease_events = {on_lease_held, on_lease_lost, on_lease_reaped, on_revoked};
 
 static void on_blocking_ready(void *arg)
 {

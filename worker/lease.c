@@ -2,10 +2,9 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
-enum {
-    RENEWALS = 4,
-    TRIES_AGAIN = 20
-}; /* in each lease: how often it is renewed, and tried again after a failure */
+/* In each lease: how often it is renewed, and tried again after a failure. A heartbeat also brings the news of cancelled
+ * jobs, so it comes once a second at least. */
+enum { RENEWALS = 4, TRIES_AGAIN = 20, HEARTBEAT_MAX_MS = 1000 };
 
 struct lease {
     struct queue *queue;
@@ -24,7 +23,13 @@ struct lease {
     struct timer guard;
 };
 
-static void on_renewed(void *arg, size_t worker_count, const struct error *e)
+static int64_t renewal_ms(const struct lease *s)
+{
+    return s->lease_ms / RENEWALS < HEARTBEAT_MAX_MS ? s->lease_ms / RENEWALS : HEARTBEAT_MAX_MS;
+}
+
+static void on_renewed(
+    void *arg, size_t worker_count, const struct job_id *revoked, size_t revoked_count, const struct error *e)
 {
     struct lease *s = arg;
     bool was_held = s->is_held;
@@ -44,8 +49,10 @@ static void on_renewed(void *arg, size_t worker_count, const struct error *e)
     s->is_registered = s->is_held = true;
     s->worker_count = worker_count;
     s->ends_ms = s->sent_ms + s->lease_ms;
-    timer_start(&s->renew, s->lease_ms / RENEWALS);
+    timer_start(&s->renew, renewal_ms(s));
     timer_start(&s->guard, s->ends_ms - s->lease_ms / 5 - clock_steady_ms());
+    if (revoked_count)
+        s->events.on_revoked(s->arg, revoked, revoked_count);
     if (!was_held)
         s->events.on_held(s->arg);
 }

@@ -19,6 +19,7 @@ struct lease_events {
     loop_callback *on_held; /* it is held, and was not before */
     loop_callback *on_lost; /* it was held, and could not be renewed in time */
     loop_callback *on_reaped;
+    void (*on_revoked)(void *arg, const struct job_id *ids, size_t count); /* jobs that were cancelled here */
 };
 
 /* Borrows everything but events. */

@@ -23,7 +23,7 @@ enum {
 };
 
 /* The requests that operations are made of. */
-enum step { STEP_PUT, STEP_LOOK, STEP_HEAD, STEP_GET, STEP_LOOK_CONTAINER, STEP_MAKE_CONTAINER };
+enum step { STEP_PUT, STEP_LOOK, STEP_HEAD, STEP_GET, STEP_DELETE, STEP_LOOK_CONTAINER, STEP_MAKE_CONTAINER };
 
 static const struct {
     const char *method;
@@ -34,6 +34,7 @@ static const struct {
     [STEP_LOOK] = {"HEAD", "", 200},
     [STEP_HEAD] = {"HEAD", "", 200},
     [STEP_GET] = {"GET", "", 200},
+    [STEP_DELETE] = {"DELETE", "", 202},
     [STEP_LOOK_CONTAINER] = {"GET", "restype=container", 200},
     [STEP_MAKE_CONTAINER] = {"PUT", "restype=container", 201},
 };
@@ -247,6 +248,8 @@ static void take_answer(struct azure_op *op, const struct http_response *respons
         go_to(op, STEP_MAKE_CONTAINER);
     } else if (a->verdict == ANSWER_NO_BLOB && (op->step == STEP_GET || op->step == STEP_HEAD)) {
         finish_missing(op);
+    } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_DELETE) {
+        finish(op, NULL, NULL);
     } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_LOOK) {
         put_again(op);
     } else {
@@ -561,6 +564,18 @@ static struct blob_op *get(
     return &op->base;
 }
 
+static struct blob_op *delete (struct blob_store *s, const char *name, blob_check_done *done, void *arg)
+{
+    struct azure_op *op = new_op(s, STEP_DELETE, name, arg);
+
+    op->check_done = done;
+    if (check_name(name, &op->error))
+        send_request(op);
+    else
+        fail_later(op);
+    return &op->base;
+}
+
 static struct blob_op *check(struct blob_store *s, blob_check_done *done, void *arg)
 {
     struct azure_op *op = new_op(s, STEP_LOOK_CONTAINER, "", arg);
@@ -613,7 +628,7 @@ static void free_store(struct blob_store *base)
 }
 
 static const struct blob_store_kind azure_kind = {
-    free_store, write_url, put, head, get, check, resume, cancel};
+    free_store, write_url, put, head, get, delete, check, resume, cancel};
 
 struct blob_store *azure_store_open(
     struct loop *loop, const struct config *config, const struct azure_account *account)

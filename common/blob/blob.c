@@ -130,6 +130,11 @@ void blob_resume(struct blob_op *op)
     op->kind->resume(op);
 }
 
+struct blob_op *blob_delete(struct blob_store *s, const char *name, blob_check_done *done, void *arg)
+{
+    return s->kind->delete (s, name, done, arg);
+}
+
 struct blob_op *blob_check(struct blob_store *s, blob_check_done *done, void *arg)
 {
     return s->kind->check(s, done, arg);

@@ -99,6 +99,9 @@ void blob_resume(struct blob_op *op);
 typedef void blob_check_done(void *arg, const struct error *e);
 struct blob_op *blob_check(struct blob_store *s, blob_check_done *done, void *arg);
 
+/* Removes a blob. One that is not there counts as removed. */
+struct blob_op *blob_delete(struct blob_store *s, const char *name, blob_check_done *done, void *arg);
+
 /* Ends an operation; its callback is not called. Not from inside one of its callbacks. */
 void blob_cancel(struct blob_op *op);
 

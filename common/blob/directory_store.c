@@ -26,7 +26,7 @@ enum {
 
 #define PROPERTIES_SUFFIX ".properties"
 
-enum op_kind { OP_PUT, OP_HEAD, OP_GET, OP_CHECK };
+enum op_kind { OP_PUT, OP_HEAD, OP_GET, OP_DELETE, OP_CHECK };
 
 struct directory_store {
     struct blob_store base;
@@ -411,6 +411,20 @@ static void run_get(struct directory_op *op)
     timer_start(&op->timer, 0);
 }
 
+static void run_delete(struct directory_op *op)
+{
+    struct paths p = paths_of(op);
+    struct error e;
+    bool is_done = check_name(op->name, &e);
+
+    if (is_done && unlink(p.blob) < 0 && errno != ENOENT)
+        is_done = fail(&e, "remove", p.blob);
+    if (is_done && unlink(p.properties) < 0 && errno != ENOENT)
+        is_done = fail(&e, "remove", p.properties);
+    op->check_done(op->arg, is_done ? NULL : &e);
+    free_op(op);
+}
+
 static void run_check(struct directory_op *op)
 {
     char path[ROOT_SIZE];
@@ -427,8 +441,11 @@ static void run_check(struct directory_op *op)
 
 static void on_turn(void *arg)
 {
-    static void (*const run[])(struct directory_op *) = {
-        [OP_PUT] = run_put, [OP_HEAD] = run_head, [OP_GET] = run_get, [OP_CHECK] = run_check};
+    static void (*const run[])(struct directory_op *) = {[OP_PUT] = run_put,
+        [OP_HEAD] = run_head,
+        [OP_GET] = run_get,
+        [OP_DELETE] = run_delete,
+        [OP_CHECK] = run_check};
     struct directory_op *op = arg;
 
     run[op->kind](op);
@@ -478,6 +495,14 @@ static struct blob_op *get(
     return &op->base;
 }
 
+static struct blob_op *delete (struct blob_store *s, const char *name, blob_check_done *done, void *arg)
+{
+    struct directory_op *op = new_op(s, OP_DELETE, name, arg);
+
+    op->check_done = done;
+    return &op->base;
+}
+
 static struct blob_op *check(struct blob_store *s, blob_check_done *done, void *arg)
 {
     struct directory_op *op = new_op(s, OP_CHECK, "", arg);
@@ -518,7 +543,7 @@ static void free_store(struct blob_store *base)
 }
 
 static const struct blob_store_kind directory_kind = {
-    free_store, write_url, put, head, get, check, resume, cancel};
+    free_store, write_url, put, head, get, delete, check, resume, cancel};
 
 struct blob_store *directory_store_open(struct loop *loop, const char *path)
 {

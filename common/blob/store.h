@@ -15,6 +15,7 @@ struct blob_store_kind {
     struct blob_op *(*head)(struct blob_store *s, const char *name, blob_put_done *done, void *arg);
     struct blob_op *(*get)(
         struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg);
+    struct blob_op *(*delete)(struct blob_store *s, const char *name, blob_check_done *done, void *arg);
     struct blob_op *(*check)(struct blob_store *s, blob_check_done *done, void *arg);
     void (*resume)(struct blob_op *op);
     void (*cancel)(struct blob_op *op);

@@ -73,6 +73,13 @@ void key_taken(const struct shard *shard, const char *worker, struct key *out)
     append_text(out, worker);
 }
 
+void key_revoked(const struct shard *shard, const char *worker, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "revoked:");
+    append_text(out, worker);
+}
+
 void key_job(const struct job_id *id, struct key *out)
 {
     begin(&id->shard, out);

@@ -23,6 +23,7 @@ void key_scheduled(const struct shard *shard, struct key *out);
 void key_workers(const struct shard *shard, struct key *out);
 void key_reaped(const struct shard *shard, struct key *out);
 void key_taken(const struct shard *shard, const char *worker, struct key *out);
+void key_revoked(const struct shard *shard, const char *worker, struct key *out);
 void key_job(const struct job_id *id, struct key *out);
 
 #endif

@@ -49,6 +49,22 @@ typedef void queue_got(void *arg, const struct job *job, const struct error *e);
 bool queue_get(
     struct queue *q, const struct job_id *id, queue_got *done, void *arg, struct error *e) MUST_CHECK;
 
+enum cancel_verdict { CANCEL_MISSING, CANCEL_DONE, CANCEL_ENDED, CANCEL_LOOK_AGAIN };
+
+/* verdict is meaningless with an e. */
+typedef void queue_cancelled(void *arg, enum cancel_verdict verdict, const struct error *e);
+
+/* Cancels a job as it was seen by queue_get. LOOK_AGAIN: it has moved on meanwhile, get it again. */
+bool queue_cancel(struct queue *q, const struct job *job, int64_t retention_s, queue_cancelled *done,
+    void *arg, struct error *e) MUST_CHECK;
+
+/* count: how many were dead and are queued again; e alone tells whether it worked. */
+typedef void queue_counted(void *arg, size_t count, const struct error *e);
+
+/* Replays dead jobs, all of one shard. */
+bool queue_replay(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
+    queue_counted *done, void *arg, struct error *e) MUST_CHECK;
+
 /* ---- workers ---- */
 
 /* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */
@@ -104,8 +120,9 @@ enum settle_verdict {
     SETTLE_STALE, /* it was no longer this worker's; nothing was changed */
     SETTLE_SUCCEEDED,
     SETTLE_DEAD,
-    SETTLE_RETRY,    /* another try is scheduled */
-    SETTLE_REPEATED, /* this very settlement had been made: its answer got lost */
+    SETTLE_RETRY,     /* another try is scheduled */
+    SETTLE_REPEATED,  /* this very settlement had been made: its answer got lost */
+    SETTLE_CANCELLED, /* it was cancelled under this attempt: what was stored is to be removed */
     SETTLE_VERDICT_COUNT
 };
 
@@ -127,8 +144,10 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
 
 /* ---- leases and schedules: the upkeep that any worker does ---- */
 
-/* worker_count: how many are registered; 0 when this worker was reaped: its id is refused for ever. */
-typedef void queue_renewed(void *arg, size_t worker_count, const struct error *e);
+/* worker_count: how many are registered; 0 when this worker was reaped: its id is refused for ever. revoked:
+ * jobs that were cancelled while this worker ran them; valid inside the callback only. */
+typedef void queue_renewed(void *arg, size_t worker_count, const struct job_id *revoked, size_t revoked_count,
+    const struct error *e);
 
 /* A worker's heartbeat on a shard. is_first registers it. */
 bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,

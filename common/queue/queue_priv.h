@@ -26,6 +26,8 @@ struct pending {
         queue_named *named;
         queue_reaped *reaped;
         queue_due_found *due_found;
+        queue_cancelled *cancelled;
+        queue_counted *counted;
     } done;
     void *arg;
     struct job_id id; /* of queue_get */

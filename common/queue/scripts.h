@@ -17,7 +17,9 @@
     SCRIPT(SILENT, silent)                                                                                   \
     SCRIPT(REAP, reap)                                                                                       \
     SCRIPT(DUE, due)                                                                                         \
-    SCRIPT(PROMOTE, promote)
+    SCRIPT(PROMOTE, promote)                                                                                 \
+    SCRIPT(CANCEL, cancel)                                                                                   \
+    SCRIPT(REPLAY, replay)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -4,9 +4,17 @@
 static void on_renewed(void *arg, const redisReply *reply, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
+    struct job_id *revoked;
+    size_t count;
 
     free(arg);
-    p.done.renewed(p.arg, !e && reply->elements == 1 ? (size_t)reply->element[0]->integer : 0, e);
+    if (e || reply->elements == 0) {
+        p.done.renewed(p.arg, 0, NULL, 0, e);
+        return;
+    }
+    revoked = queue_read_ids(reply, 1, &count);
+    p.done.renewed(p.arg, (size_t)reply->element[0]->integer, revoked, count, NULL);
+    free(revoked);
 }
 
 bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,
@@ -14,11 +22,14 @@ bool queue_renew(struct queue *q, const struct shard *shard, const char *worker,
 {
     struct pending *p = queue_pending(arg);
     struct key workers;
+    struct key revoked;
 
     p->done.renewed = done;
     key_workers(shard, &workers);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_RENEW], 1, 2);
+    key_revoked(shard, worker, &revoked);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_RENEW], 2, 2);
     queue_add_key(q, &workers);
+    queue_add_key(q, &revoked);
     redis_request_add_text(&q->request, worker);
     redis_request_add_int(&q->request, is_first);
     return queue_send(q, 0, on_renewed, p, e);

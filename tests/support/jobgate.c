@@ -109,21 +109,46 @@ void jobgate_wait_ready(const struct jobgate *g, int status)
     }
 }
 
-double jobgate_metric(const struct jobgate *g, const char *name)
+/* Fills *value. Returns false when there is no metric of that name; what there is stands in reply. */
+static bool find_metric(const struct jobgate *g, const char *name, struct http_reply *reply, double *value)
 {
-    AUTO_REPLY struct http_reply reply = {0};
     char url[URL_SIZE + 16];
     const char *line;
 
     snprintf(url, sizeof(url), "%s/metrics", g->ops_url);
-    http_get(url, &reply);
-    ck_assert_int_eq(reply.status, 200);
-    for (line = reply.body.data; line; line = strchr(line, '\n')) {
+    http_get(url, reply);
+    ck_assert_int_eq(reply->status, 200);
+    for (line = reply->body.data; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ')
-            return strtod(line + strlen(name), NULL);
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ') {
+            *value = strtod(line + strlen(name), NULL);
+            return true;
+        }
     }
-    ck_abort_msg("no metric %s in:\n%s", name, reply.body.data);
+    return false;
+}
+
+double jobgate_metric(const struct jobgate *g, const char *name)
+{
+    AUTO_REPLY struct http_reply reply = {0};
+    double value = 0;
+
+    ck_assert_msg(find_metric(g, name, &reply, &value), "no metric %s in:\n%s", name, reply.body.data);
+    return value;
+}
+
+void jobgate_wait_metric(const struct jobgate *g, const char *name, double wanted)
+{
+    int64_t deadline_ms = clock_steady_ms() + WAIT_MS;
+
+    for (;;) {
+        AUTO_REPLY struct http_reply reply = {0};
+        double value = 0;
+
+        if (find_metric(g, name, &reply, &value) && value == wanted)
+            return;
+        ck_assert_msg(wait_until(deadline_ms), "%s is %g, not %g, after %d ms", name, value, wanted, WAIT_MS);
+    }
 }
 
 int jobgate_stop(struct jobgate *g)

@@ -31,6 +31,9 @@ void jobgate_wait_ready(const struct jobgate *g, int status);
  * Fails the test when there is none of that name. */
 double jobgate_metric(const struct jobgate *g, const char *name);
 
+/* Waits until a metric is there and has this value, a whole number. Fails the test after 30 s. */
+void jobgate_wait_metric(const struct jobgate *g, const char *name, double wanted);
+
 /* SIGTERM, and waits for the end. Returns as process_wait. */
 int jobgate_stop(struct jobgate *g);
 

@@ -199,15 +199,6 @@ void scene_wait_lines(const struct scene *s, const char *name, size_t count)
 
 /* ---- looking at a program ---- */
 
-void scene_wait_metric(const struct jobgate *g, const char *name, double value)
-{
-    int64_t deadline_ms = clock_steady_ms() + WAIT_MS;
-
-    while (jobgate_metric(g, name) != value) /* both are whole numbers */
-        ck_assert_msg(wait_until(deadline_ms), "%s is %g, not %g, after %d ms", name, jobgate_metric(g, name), value,
-            WAIT_MS);
-}
-
 size_t scene_count_log(const struct jobgate *g, const char *first, const char *second)
 {
     AUTO(free) char *text = process_output(jobgate_process(g));

@@ -62,9 +62,6 @@ char *scene_read(const struct scene *s, const char *name, size_t *length);
 size_t scene_count_lines(const struct scene *s, const char *name);
 void scene_wait_lines(const struct scene *s, const char *name, size_t count);
 
-/* Waits until a metric of a program has this value. */
-void scene_wait_metric(const struct jobgate *g, const char *name, double value);
-
 /* How many lines of what a program wrote so far hold both texts. */
 size_t scene_count_log(const struct jobgate *g, const char *first, const char *second);
 

@@ -112,7 +112,6 @@ static void end_if_complete(struct command_run *c)
         end(c);
 }
 
-/* The only place that stops a group early: asking politely first (SIGTERM) would be here. */
 static void kill_group(const struct command_run *c)
 {
     kill(-c->group, SIGKILL);
@@ -322,6 +321,14 @@ static void kill_run(struct run *r, enum error_code reason)
     stop(c);
 }
 
+static void ask(struct run *r)
+{
+    const struct command_run *c = (struct command_run *)r;
+
+    if (c->group)
+        kill(-c->group, SIGTERM);
+}
+
 static void finish(struct run *r)
 {
     end((struct command_run *)r);
@@ -365,5 +372,6 @@ const struct kind kind_command = {
     .release = release,
     .start = start,
     .kill = kill_run,
+    .ask = ask,
     .finish = finish,
 };

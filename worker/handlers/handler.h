@@ -70,6 +70,10 @@ const struct retry_policy *handler_retry_policy(const struct handler *h);
  */
 struct run *run_start(const struct handler *h, const struct run_input *input, run_done *done, void *arg);
 
+/* Asks a run to end by itself: SIGTERM to its process group. What cannot be asked is ended at once, with
+ * `reason`. done comes as ever; a handler that does not listen is for run_kill. */
+void run_ask(struct run *r, enum error_code reason);
+
 /* Ends a run early: its process group is killed, and done comes with `reason` as the error's code. */
 void run_kill(struct run *r, enum error_code reason);
 

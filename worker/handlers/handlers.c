@@ -250,6 +250,14 @@ struct run *run_start(const struct handler *h, const struct run_input *input, ru
     return h->kind->start(h, input, done, arg);
 }
 
+void run_ask(struct run *r, enum error_code reason)
+{
+    if (r->handler->kind->ask)
+        r->handler->kind->ask(r);
+    else
+        run_kill(r, reason);
+}
+
 void run_kill(struct run *r, enum error_code reason)
 {
     r->handler->kind->kill(r, reason);

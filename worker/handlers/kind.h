@@ -23,6 +23,7 @@ struct kind {
      * inside. */
     struct run *(*start)(const struct handler *h, const struct run_input *input, run_done *done, void *arg);
     void (*kill)(struct run *r, enum error_code reason); /* never completes inside either */
+    void (*ask)(struct run *r);                          /* optional: asks it to end by itself (SIGTERM) */
     void (*finish)(struct run *r); /* called by the loop for a run that was given to run_defer; ends it */
 };
 

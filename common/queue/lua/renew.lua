@@ -1,9 +1,12 @@
 #!lua flags=allow-oom
--- A worker's heartbeat. KEYS: workers. ARGV: worker, 1 at its first and 0 later.
--- Returns {how many workers are registered}, or {} when this one was reaped: an id that is gone never comes back.
+-- A worker's heartbeat. KEYS: workers, revoked. ARGV: worker, 1 at its first and 0 later.
+-- Returns {how many workers are registered, ids of jobs that were cancelled under it…}, or {} when this one was reaped: an
+-- id that is gone never comes back.
 if ARGV[2] == '0' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
     return {}
 end
 local now = redis.call('TIME')
 redis.call('ZADD', KEYS[1], string.format('%d%03d', now[1], math.floor(now[2] / 1000)), ARGV[1])
-return {redis.call('ZCARD', KEYS[1])}
+local answer = redis.call('LPOP', KEYS[2], 256) or {}
+table.insert(answer, 1, redis.call('ZCARD', KEYS[1]))
+return answer

@@ -3,13 +3,13 @@
 -- job: id, attempt, how the try ended, the rest of the status (JSON members, each behind a comma), the result that is kept
 -- inline, how many tries of that kind the job may have, how long until the next one in ms.
 -- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed) or 'x' (the handler crashed).
--- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt, 0 = stale:
--- it is not this worker's any more.
+-- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt,
+-- 5 = it was cancelled under this attempt, 0 = stale: it is not this worker's any more.
 --@include record
 local now = now_ms()
 local worker = ARGV[1]
 local retention = ARGV[2]
-local STALE, SUCCEEDED, DEAD, RETRY, REPEATED = 0, 1, 2, 3, 4
+local STALE, SUCCEEDED, DEAD, RETRY, REPEATED, CANCELLED = 0, 1, 2, 3, 4, 5
 
 -- Tries that failed by themselves: neither crashes nor lost workers count as one.
 local function failures(r)
@@ -62,7 +62,7 @@ for i = 5, #KEYS do
     local r = record_open(redis.call('GET', KEYS[i]))
     local verdict = STALE
     if r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
-        verdict = r.state == 'r' and settle(r, KEYS[i], at) or REPEATED
+        verdict = r.state == 'r' and settle(r, KEYS[i], at) or r.state == 'c' and CANCELLED or REPEATED
     end
     redis.call('LREM', KEYS[1], -1, ARGV[at])
     verdicts[i - 4] = verdict

@@ -1,0 +1,68 @@
+#include "common/base/mem.h"
+#include "common/queue/queue_priv.h"
+
+static void on_cancelled(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+    enum cancel_verdict verdict = CANCEL_LOOK_AGAIN;
+
+    free(arg);
+    if (!e && reply->integer >= CANCEL_MISSING && reply->integer <= CANCEL_LOOK_AGAIN)
+        verdict = (enum cancel_verdict)reply->integer;
+    p.done.cancelled(p.arg, verdict, e);
+}
+
+bool queue_cancel(struct queue *q, const struct job *job, int64_t retention_s, queue_cancelled *done,
+    void *arg, struct error *e)
+{
+    const struct shard *shard = &job->id.shard;
+    const char *worker = job->state == JOB_RUNNING ? job->worker : "";
+    struct pending *p = queue_pending(arg);
+    struct key key;
+
+    p->done.cancelled = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_CANCEL], 5, 3);
+    queue_add_job_keys(q, &job->id, 1);
+    key_scheduled(shard, &key);
+    queue_add_key(q, &key);
+    key_stats(shard, &key);
+    queue_add_key(q, &key);
+    key_taken(shard, worker, &key);
+    queue_add_key(q, &key);
+    key_revoked(shard, worker, &key);
+    queue_add_key(q, &key);
+    redis_request_add_text(&q->request, job->id.text);
+    redis_request_add_int(&q->request, retention_s);
+    redis_request_add_text(&q->request, worker);
+    return queue_send(q, 0, on_cancelled, p, e);
+}
+
+static void on_replayed(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+    size_t count = 0;
+
+    free(arg);
+    for (size_t i = 0; !e && i < reply->elements; i++)
+        count += reply->element[i]->integer == 1;
+    p.done.counted(p.arg, count, e);
+}
+
+bool queue_replay(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
+    queue_counted *done, void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+    struct key key;
+
+    p->done.counted = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REPLAY], 3 + count, count);
+    key_dead(shard, &key);
+    queue_add_key(q, &key);
+    key_ready(shard, &key);
+    queue_add_key(q, &key);
+    key_stats(shard, &key);
+    queue_add_key(q, &key);
+    queue_add_job_keys(q, ids, count);
+    queue_add_ids(q, ids, count);
+    return queue_send(q, 0, on_replayed, p, e);
+}

@@ -38,6 +38,7 @@ static bool connect_redis(struct api *a, struct error *e)
         return false;
     a->redis = redis_new(a->loop, &options);
     a->queue = queue_new(a->redis);
+    a->backpressure = backpressure_new(a->loop, a->redis, a->config->redis_high_water);
     redis_url_wipe(&url);
     return true;
 }
@@ -67,6 +68,7 @@ struct api *api_free(struct api *a)
         server_close(a->server);
     a->redis = redis_free(a->redis); /* answers what waits for it */
     a->server = server_free(a->server);
+    a->backpressure = backpressure_free(a->backpressure);
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);
     a->metrics = metrics_free(a->metrics);

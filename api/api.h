@@ -5,6 +5,7 @@
 #ifndef JOBGATE_API_H
 #define JOBGATE_API_H
 
+#include "api/backpressure.h"
 #include "api/server.h"
 #include "common/base/config.h"
 #include "common/base/id.h"
@@ -21,6 +22,7 @@ struct api {
     struct metrics *metrics;
     struct redis *redis;
     struct queue *queue;
+    struct backpressure *backpressure;
     struct blob_store *store;
     struct server *server;
     struct id_generator ids;

@@ -73,6 +73,7 @@ void resource_write_job(struct buf *out, const struct job *job, const struct blo
     write_time(out, "started_at", job->started_ms);
     write_time(out, "finished_at", job->finished_ms);
     write_time(out, "run_at", job->due_ms);
+    write_time(out, "expires_at", job->spec.expires_ms);
     if (job->has_result)
         write_result(out, job, store);
     if (job->error_message)

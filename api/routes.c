@@ -8,6 +8,8 @@ const struct route *routes(void)
         {EVHTTP_REQ_DELETE, "/v1/jobs/{}", jobs_cancel},
         {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", jobs_retry},
         {EVHTTP_REQ_GET, "/v1/jobs/{}/result", results_show},
+        {EVHTTP_REQ_POST, "/v1/queues/{}/pause", queues_pause},
+        {EVHTTP_REQ_POST, "/v1/queues/{}/resume", queues_resume},
         {0, NULL, NULL},
     };
 

@@ -127,17 +127,47 @@ static void set_delay(const struct option_context *o, json_t *value)
         o->out->schedule.delay_ms = (int64_t)(seconds * 1000);
 }
 
-static void set_run_at(const struct option_context *o, json_t *value)
+/* A time that is not more than a year away. */
+static bool read_time(const struct option_context *o, const json_t *value, int64_t *unix_ms)
 {
     const char *text = json_string_value(value);
+
+    if (!text || strlen(text) != json_string_length(value) || !clock_parse_rfc3339(text, unix_ms)) {
+        complain_here(o, "is not a time such as 2027-01-31T08:00:00Z or 2027-01-31T08:00:00.250+01:00");
+        return false;
+    }
+    if (*unix_ms > clock_unix_ms() + (int64_t)DELAY_MAX_S * 1000) {
+        complain_here(o, "is more than a year from now");
+        return false;
+    }
+    return true;
+}
+
+static void set_run_at(const struct option_context *o, json_t *value)
+{
     int64_t unix_ms;
 
-    if (!text || strlen(text) != json_string_length(value) || !clock_parse_rfc3339(text, &unix_ms))
-        complain_here(o, "is not a time such as 2027-01-31T08:00:00Z or 2027-01-31T08:00:00.250+01:00");
-    else if (unix_ms > clock_unix_ms() + (int64_t)DELAY_MAX_S * 1000)
-        complain_here(o, "is more than a year from now");
-    else
+    if (read_time(o, value, &unix_ms))
         o->out->schedule.not_before_ms = unix_ms;
+}
+
+static void set_expires_at(const struct option_context *o, json_t *value)
+{
+    int64_t unix_ms;
+
+    if (read_time(o, value, &unix_ms))
+        o->out->spec.expires_ms = unix_ms;
+}
+
+static void set_unique_key(const struct option_context *o, json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t length = json_string_length(value);
+
+    if (!text || length == 0 || length >= sizeof(o->out->unique_key) || strlen(text) != length)
+        complain_here(o, "is not a text of 1 to 255 bytes without NUL");
+    else
+        memcpy(o->out->unique_key, text, length + 1);
 }
 
 static bool is_metadata_name(const char *name)
@@ -190,6 +220,8 @@ static const struct option {
     {"max_attempts", true, false, set_max_attempts},
     {"delay_s", true, false, set_delay},
     {"run_at", false, false, set_run_at},
+    {"expires_at", false, false, set_expires_at},
+    {"unique_key", false, false, set_unique_key},
     {"metadata", false, true, set_metadata},
 };
 
@@ -223,7 +255,7 @@ static void read_members(json_t *document, struct submission *out, struct compla
             option->set(&context, value);
         else if (strcmp(name, "payload") != 0)
             complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, "
-                                    "run_at and metadata are");
+                                    "run_at, expires_at, unique_key and metadata are");
     }
     if (!json_object_get(document, "type"))
         complain(c, "pointer", "", "type", "is missing: the name of the job type to run");
@@ -261,8 +293,8 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
     struct error e;
 
     if (!option || option->is_body_only) {
-        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s and run_at are; "
-                                "the body is the payload");
+        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s, run_at, "
+                                "expires_at and unique_key are; the body is the payload");
         return;
     }
     value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);

@@ -16,7 +16,8 @@ struct submission {
     struct job_spec spec;
     struct job_schedule schedule;
     char queue[NAME_SIZE];
-    const char *payload; /* borrowed from the body */
+    char unique_key[256]; /* "" = none */
+    const char *payload;  /* borrowed from the body */
     size_t payload_length;
 };
 

@@ -1,5 +1,6 @@
 #include "worker/attempt.h"
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "worker/backoff.h"
@@ -249,6 +250,7 @@ static void on_removed(void *arg, const struct error *e)
     struct attempt *a = arg;
     struct log_context context = log_of(a);
 
+    fault_point(FAULT_REMOVE_ANSWERED);
     a->storing = NULL;
     if (e)
         log_warn(&context, "the result of the cancelled job could not be removed: %s", e->text);
@@ -263,6 +265,7 @@ static void remove_result(struct attempt *a)
     enter(a, REMOVING);
     blob_name("results", &a->job.id, name);
     a->storing = blob_delete(a->worker->store, name, on_removed, a);
+    fault_point(FAULT_REMOVE_SENT);
 }
 
 void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
@@ -301,6 +304,7 @@ static void on_stored(void *arg, const struct blob_properties *properties, const
     struct attempt *a = arg;
     struct log_context context = log_of(a);
 
+    fault_point(FAULT_STORE_ANSWERED);
     a->storing = NULL;
     if (e && e->code != ERROR_EXISTS) {
         wait_for_store(a, e);
@@ -342,6 +346,7 @@ static void store_result(struct attempt *a)
     enter(a, STORING);
     blob_name("results", &a->job.id, name);
     a->storing = blob_put(a->worker->store, name, &content, on_stored, a);
+    fault_point(FAULT_STORE_SENT);
 }
 
 static void finish(struct attempt *a)
@@ -366,6 +371,7 @@ static void on_log_stored(void *arg, const struct blob_properties *UNUSED(proper
     struct attempt *a = arg;
     struct log_context context = log_of(a);
 
+    fault_point(FAULT_LOG_ANSWERED);
     a->storing = NULL;
     if (e && e->code != ERROR_EXISTS)
         log_warn(&context, "what the handler wrote to stderr could not be stored: %s", e->text);
@@ -387,6 +393,7 @@ static void store_log(struct attempt *a)
     blob_name("logs", &a->job.id, folder_name);
     snprintf(name, sizeof(name), "%s/%d", folder_name, a->job.attempt);
     a->storing = blob_put(a->worker->store, name, &content, on_log_stored, a);
+    fault_point(FAULT_LOG_SENT);
 }
 
 /* ---- running ---- */
@@ -396,6 +403,7 @@ static void on_run_done(void *arg, struct run_outcome *outcome)
     struct attempt *a = arg;
     size_t length;
 
+    fault_point(FAULT_RUN_ENDED);
     a->run = NULL;
     timer_stop(&a->kill);
     if (a->is_cancelled && a->state != ABANDONED)
@@ -438,6 +446,7 @@ static void run(struct attempt *a)
     snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", handler_content_type(a->handler));
     enter(a, RUNNING);
     a->run = run_start(a->handler, &input, on_run_done, a);
+    fault_point(FAULT_RUN_STARTED);
 }
 
 /* ---- looking for an earlier result ---- */
@@ -447,6 +456,7 @@ static void on_looked(void *arg, const struct blob_properties *properties, const
     struct attempt *a = arg;
     struct log_context context = log_of(a);
 
+    fault_point(FAULT_LOOK_ANSWERED);
     a->storing = NULL;
     if (!e) {
         log_info(&context, "attempt %d had stored a result: it counts, and the job is not run again",
@@ -470,6 +480,7 @@ static void look_for_result(struct attempt *a)
         enter(a, LOOKING);
     blob_name("results", &a->job.id, name);
     a->storing = blob_head(a->worker->store, name, on_looked, a);
+    fault_point(FAULT_LOOK_SENT);
 }
 
 void attempts_resume_storing(struct worker *w)

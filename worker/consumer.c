@@ -1,4 +1,5 @@
 #include "worker/consumer.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/queue/scripts.h"
@@ -97,12 +98,27 @@ static void on_doubt_again(void *arg)
 
 /* ---- start ---- */
 
+/* What became of an id that is not to be run. */
+static void log_dropped(const struct job_id *id, const char *state)
+{
+    struct log_context context = {.component = "consumer", .job_id = id->text};
+
+    if (!state)
+        log_warn(&context, "the job was not started: its record is gone, or this worker was reaped");
+    else if (*state == job_state_letter(JOB_DEAD))
+        log_warn(
+            &context, "the job was not started: it is dead now, expired or damaged: its error says which");
+    else
+        log_debug(&context, "the job was not started: its state is %s", state);
+}
+
 static void on_started(void *arg, const struct started_record *records, size_t count, const struct error *e)
 {
     struct claim *claim = arg;
     struct consumer *c = claim->consumer;
     struct log_context context = log_context;
 
+    fault_point(FAULT_START_ANSWERED);
     c->starting_count--;
     unreserve(c, claim->reserved);
     if (e) {
@@ -111,11 +127,10 @@ static void on_started(void *arg, const struct started_record *records, size_t c
             log_error(&context, "redis refused to start %zu jobs: %s", claim->count, e->text);
     }
     for (size_t i = 0; i < claim->count && i < count; i++) {
-        context.job_id = claim->ids[i].text;
-        if (records[i].text)
+        if (records[i].length > 1)
             attempt_start(c, &claim->ids[i], records[i].text, records[i].length);
         else
-            log_warn(&context, "the job was not started: its record is gone, damaged or no longer queued");
+            log_dropped(&claim->ids[i], records[i].text);
     }
     free(claim);
     worker_pump(c->worker);
@@ -135,6 +150,7 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
         doubt(c); /* they stay in the list until Redis is back */
         return;
     }
+    fault_point(FAULT_START_SENT);
     reserve(c, count);
     c->starting_count++;
 }
@@ -142,6 +158,8 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
 static void on_gave_back(void *arg, size_t count, const struct error *e)
 {
     struct consumer *c = arg;
+
+    fault_point(FAULT_GIVE_BACK_ANSWERED);
     c->is_comparing = false;
     if (e) {
         doubt(c);
@@ -160,7 +178,9 @@ static void give_back(struct consumer *c, const struct job_id *ids, size_t count
     if (!queue_give_back(c->worker->queue, &c->shard, c->name, ids, count, on_gave_back, c, &e)) {
         c->is_comparing = false;
         doubt(c);
+        return;
     }
+    fault_point(FAULT_GIVE_BACK_SENT);
 }
 
 /* ---- take ---- */
@@ -170,6 +190,8 @@ static void on_took(void *arg, const struct job_id *ids, size_t count, const str
     struct claim *claim = arg;
     struct consumer *c = claim->consumer;
 
+    if (count)
+        fault_point(FAULT_TAKE_ANSWERED);
     c->is_taking = false;
     unreserve(c, claim->reserved);
     if (e)
@@ -194,6 +216,7 @@ static void take(struct consumer *c, size_t count)
         free(claim);
         return;
     }
+    fault_point(FAULT_TAKE_SENT);
     reserve(c, count);
     c->is_taking = true;
 }
@@ -204,6 +227,8 @@ static void on_waited(void *arg, const struct job_id *ids, size_t count, const s
 {
     struct consumer *c = arg;
 
+    if (count)
+        fault_point(FAULT_WAIT_ANSWERED);
     c->is_waiting = false;
     if (e) {
         doubt(c);
@@ -224,6 +249,7 @@ static void wait_for_job(struct consumer *c)
     if (block_ms > BLOCK_MAX_MS)
         block_ms = BLOCK_MAX_MS;
     c->is_waiting = queue_wait(c->blocking_queue, &c->shard, c->name, block_ms, on_waited, c, &e);
+    fault_point(FAULT_WAIT_SENT);
 }
 
 /* ---- comparing ---- */
@@ -234,6 +260,7 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
     struct job_id *unknown;
     size_t unknown_count = 0;
 
+    fault_point(FAULT_COMPARE_ANSWERED);
     c->is_comparing = false;
     if (e) {
         doubt(c);
@@ -262,6 +289,7 @@ static void compare(struct consumer *c)
     if (c->is_taking || c->starting_count || c->is_comparing || !lease_is_held(c->lease))
         return;
     c->is_comparing = queue_list_taken(c->worker->queue, &c->shard, c->name, on_listed, c, &e);
+    fault_point(FAULT_COMPARE_SENT);
 }
 
 /* ---- going on ---- */
@@ -345,6 +373,7 @@ static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error
 {
     struct consumer *c = arg;
 
+    fault_point(FAULT_LEAVE_ANSWERED);
     worker_consumer_left(
         c->worker); /* a registration that stayed is cleared by others when its lease is over */
 }
@@ -357,6 +386,7 @@ static void unregister(struct consumer *c)
     if (!queue_reap(c->worker->queue, &c->shard, c->name, 0, (int)c->worker->config->max_lost, NULL, 0,
             on_unregistered, c, &e))
         worker_consumer_left(c->worker);
+    fault_point(FAULT_LEAVE_SENT);
 }
 
 static void go_on_leaving(struct consumer *c)

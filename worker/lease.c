@@ -1,9 +1,10 @@
 #include "worker/lease.h"
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/mem.h"
 
-/* In each lease: how often it is renewed, and tried again after a failure. A heartbeat also brings the news of cancelled
- * jobs, so it comes once a second at least. */
+/* In each lease: how often it is renewed, and tried again after a failure. A heartbeat also brings the news
+ * of cancelled jobs, so it comes once a second at least. */
 enum { RENEWALS = 4, TRIES_AGAIN = 20, HEARTBEAT_MAX_MS = 1000 };
 
 struct lease {
@@ -34,6 +35,7 @@ static void on_renewed(
     struct lease *s = arg;
     bool was_held = s->is_held;
 
+    fault_point(FAULT_RENEW_ANSWERED);
     s->is_renewing = false;
     if (e) {
         timer_start(&s->renew, s->lease_ms / TRIES_AGAIN);
@@ -66,6 +68,7 @@ static void renew(void *arg)
         return;
     s->sent_ms = clock_steady_ms();
     s->is_renewing = queue_renew(s->queue, s->shard, s->worker, !s->is_registered, on_renewed, s, &e);
+    fault_point(FAULT_RENEW_SENT);
     /* When it was not sent Redis is away, and lease_resume comes with it. */
 }
 

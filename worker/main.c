@@ -4,6 +4,7 @@
  */
 #include <sysexits.h>
 
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/net/service.h"
 #include "worker/handlers/warden.h"
@@ -41,7 +42,10 @@ int main(int argc, char **argv)
 
     if (!service_configure(&program, argc, argv, &config, &status))
         return status;
-    if (warden_start(&e)) {
+    if (!fault_arm(getenv("JOBGATE_FAULT"), &e)) {
+        fprintf(stderr, "jobgate-worker: %s\n", e.text);
+        status = EX_CONFIG;
+    } else if (warden_start(&e)) {
         status = run(&config);
         warden_stop();
     } else {

@@ -1,4 +1,5 @@
 #include "worker/settler.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
@@ -42,6 +43,7 @@ static void on_settled(void *arg, const enum settle_verdict *verdicts, size_t co
     struct settler *s = b->settler;
     struct log_context context = {.component = "settler"};
 
+    fault_point(FAULT_SETTLE_ANSWERED);
     if (s)
         unlink_batch(b);
     if (s && e) {
@@ -84,8 +86,10 @@ static bool send_batch(struct settler *s)
     for (size_t i = 0; i < b->count; i++)
         attempt_settlement(b->attempts[i], &settlements[i]);
     if (queue_settle(w->queue, consumer_shard(s->consumer), consumer_name(s->consumer),
-            w->config->retention_s, settlements, b->count, on_settled, b, &e))
+            w->config->retention_s, settlements, b->count, on_settled, b, &e)) {
+        fault_point(FAULT_SETTLE_SENT);
         return true;
+    }
     unlink_batch(b);
     put_back(s, b);
     free(b);

@@ -1,5 +1,6 @@
 #include "worker/upkeep.h"
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
@@ -42,6 +43,7 @@ static void on_reaped(void *arg, int64_t count, const struct error *e)
     struct upkeep *u = arg;
     const char *name = u->names[u->name_count];
 
+    fault_point(FAULT_REAP_ANSWERED);
     if (e) {
         if (e->code == ERROR_INTERNAL)
             log_error(&log_context, "redis refused to reap worker %s: %s", name, e->text);
@@ -62,9 +64,12 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
     const struct config *config = u->worker->config;
     struct error failure;
 
+    fault_point(FAULT_LIST_ANSWERED);
     if (e || !queue_reap(u->worker->queue, u->shard, u->names[u->name_count], config->lease_ms,
                  (int)config->max_lost, ids, count < BATCH ? count : BATCH, on_reaped, u, &failure))
         end_round(u);
+    else
+        fault_point(FAULT_REAP_SENT);
 }
 
 static void next_list(struct upkeep *u)
@@ -78,12 +83,16 @@ static void next_list(struct upkeep *u)
     u->name_count--;
     if (!queue_list_taken(u->worker->queue, u->shard, u->names[u->name_count], on_listed, u, &e))
         end_round(u);
+    else
+        fault_point(FAULT_LIST_SENT);
 }
 
 static void on_named(void *arg, const char *const *names, size_t count, const struct error *e)
 {
     struct upkeep *u = arg;
 
+    if (count)
+        fault_point(FAULT_SILENT_ANSWERED);
     if (e) {
         end_round(u);
         return;
@@ -105,6 +114,8 @@ static void reap(void *arg)
     }
     if (!queue_silent(u->worker->queue, u->shard, lease_ms, on_named, u, &e))
         end_round(u);
+    else
+        fault_point(FAULT_SILENT_SENT);
 }
 
 /* ---- promoting ---- */
@@ -125,6 +136,7 @@ static void on_promoted(void *arg, size_t count, const struct error *e)
 {
     struct upkeep *u = arg;
 
+    fault_point(FAULT_PROMOTE_ANSWERED);
     if (!e)
         metrics_add(u->worker->metrics, METRIC_JOBS_PROMOTED, (double)count);
     else if (e->code == ERROR_INTERNAL)
@@ -138,10 +150,14 @@ static void on_due(void *arg, const struct job_id *ids, size_t count, int64_t ne
     struct upkeep *u = arg;
     struct error failure;
 
+    if (count)
+        fault_point(FAULT_DUE_ANSWERED);
     if (e || count == 0)
         promote_in(u, e ? PROMOTE_MAX_MS : next_ms);
     else if (!queue_promote(u->worker->queue, u->shard, ids, count, on_promoted, u, &failure))
         promote_in(u, PROMOTE_MAX_MS);
+    else
+        fault_point(FAULT_PROMOTE_SENT);
 }
 
 static void promote(void *arg)
@@ -151,6 +167,8 @@ static void promote(void *arg)
 
     if (!queue_due(u->worker->queue, u->shard, BATCH, on_due, u, &e))
         promote_in(u, PROMOTE_MAX_MS);
+    else
+        fault_point(FAULT_DUE_SENT);
 }
 
 /* ---- life ---- */

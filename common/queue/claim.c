@@ -143,15 +143,18 @@ bool queue_start(struct queue *q, const struct shard *shard, const char *worker,
     struct key taken;
     struct key stats;
     struct key workers;
+    struct key dead;
 
     p->done.started = done;
     key_taken(shard, worker, &taken);
     key_stats(shard, &stats);
     key_workers(shard, &workers);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_START], 3 + count, 1 + count);
+    key_dead(shard, &dead);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_START], 4 + count, 1 + count);
     queue_add_key(q, &taken);
     queue_add_key(q, &stats);
     queue_add_key(q, &workers);
+    queue_add_key(q, &dead);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);
     queue_add_ids(q, ids, count);
@@ -173,15 +176,18 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
     struct key taken;
     struct key ready;
     struct key stats;
+    struct key held;
 
     p->done.gave_back = done;
     key_taken(shard, worker, &taken);
     key_ready(shard, &ready);
     key_stats(shard, &stats);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_GIVE_BACK], 3 + count, 1 + count);
+    key_held(shard, &held);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_GIVE_BACK], 4 + count, 1 + count);
     queue_add_key(q, &taken);
     queue_add_key(q, &ready);
     queue_add_key(q, &stats);
+    queue_add_key(q, &held);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);
     queue_add_ids(q, ids, count);

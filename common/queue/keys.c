@@ -80,6 +80,26 @@ void key_revoked(const struct shard *shard, const char *worker, struct key *out)
     append_text(out, worker);
 }
 
+void key_held(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "held");
+}
+
+void key_idempotency(const struct shard *shard, const char *hash, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "idem:");
+    append_text(out, hash);
+}
+
+void key_unique(const struct shard *shard, const char *hash, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "unique:");
+    append_text(out, hash);
+}
+
 void key_job(const struct job_id *id, struct key *out)
 {
     begin(&id->shard, out);

@@ -18,12 +18,15 @@ struct key {
 /* The kinds of a shard's keys; design and README of the layout: docs/architecture.md. */
 void key_ready(const struct shard *shard, struct key *out);
 void key_stats(const struct shard *shard, struct key *out);
+void key_held(const struct shard *shard, struct key *out);
 void key_dead(const struct shard *shard, struct key *out);
 void key_scheduled(const struct shard *shard, struct key *out);
 void key_workers(const struct shard *shard, struct key *out);
 void key_reaped(const struct shard *shard, struct key *out);
 void key_taken(const struct shard *shard, const char *worker, struct key *out);
 void key_revoked(const struct shard *shard, const char *worker, struct key *out);
+void key_idempotency(const struct shard *shard, const char *hash, struct key *out);
+void key_unique(const struct shard *shard, const char *hash, struct key *out);
 void key_job(const struct job_id *id, struct key *out);
 
 #endif

@@ -55,14 +55,42 @@ bool queue_replay(struct queue *q, const struct shard *shard, const struct job_i
     struct key key;
 
     p->done.counted = done;
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REPLAY], 3 + count, count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REPLAY], 4 + count, count);
     key_dead(shard, &key);
     queue_add_key(q, &key);
     key_ready(shard, &key);
     queue_add_key(q, &key);
     key_stats(shard, &key);
     queue_add_key(q, &key);
+    key_held(shard, &key);
+    queue_add_key(q, &key);
     queue_add_job_keys(q, ids, count);
     queue_add_ids(q, ids, count);
     return queue_send(q, 0, on_replayed, p, e);
+}
+
+static void on_paused(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+
+    free(arg);
+    p.done.paused(p.arg, !e && reply->integer == 1, e);
+}
+
+bool queue_pause(
+    struct queue *q, const struct shard *shard, bool pause, queue_paused *done, void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+    struct key key;
+
+    p->done.paused = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PAUSE], 3, 1);
+    key_ready(shard, &key);
+    queue_add_key(q, &key);
+    key_held(shard, &key);
+    queue_add_key(q, &key);
+    key_stats(shard, &key);
+    queue_add_key(q, &key);
+    redis_request_add_int(&q->request, pause);
+    return queue_send(q, 0, on_paused, p, e);
 }

@@ -28,21 +28,52 @@ struct queue *queue_free(
 
 /* ---- callers ---- */
 
-/* due_ms: the Unix time from which the job runs, when that is to come; 0 = it is queued.
- * e: NULL = accepted; REDIS_FULL, REDIS_AWAY (whether it was accepted is then not known), INTERNAL. */
-typedef void queue_submitted(void *arg, int64_t due_ms, const struct error *e);
-
 /* When a job may run at the earliest; both are counted by Redis's clock, and the later one counts. */
 struct job_schedule {
     int64_t not_before_ms; /* Unix time; 0, or a time that has passed, is at once */
     int64_t delay_ms;      /* from the submission on */
 };
 
-/* Accepts a job under `id`: its record and its place in the queue, in one step. Everything is read before
- * this returns. Fails: REDIS_AWAY, TOO_BIG. */
-bool queue_submit(struct queue *q, const struct job_id *id, const struct job_spec *spec,
-    const struct job_schedule *schedule, const void *payload, size_t payload_length, queue_submitted *done,
-    void *arg, struct error *e) MUST_CHECK;
+/* What is submitted. Everything is borrowed until queue_submit returns. */
+struct submit {
+    const struct job_id *id;
+    const struct job_spec *spec;
+    const struct job_schedule *schedule;
+    const void *payload;
+    size_t payload_length;
+    int64_t depth_max;       /* how many jobs may wait in the queue */
+    const char *idempotency; /* hash of owner and Idempotency-Key, or NULL */
+    const char *fingerprint; /* hash of the request; with idempotency */
+    int64_t idempotency_s;   /* how long it is remembered */
+    const char *unique;      /* hash of owner, type and unique_key, or NULL */
+    const char *holder;      /* with unique: the id that was seen to have it ("" = none was) */
+};
+
+enum submit_verdict {
+    SUBMIT_ACCEPTED,
+    SUBMIT_REPEATED, /* the same request was accepted before, as the job `id` */
+    SUBMIT_MISMATCH, /* another request had this Idempotency-Key */
+    SUBMIT_UNIQUE,   /* the live job `id` has this unique_key */
+    SUBMIT_LOOK, /* not the holder that was seen, but `id` ("" = nobody) has the unique_key: submit again */
+    SUBMIT_FULL, /* as many jobs wait as may */
+    SUBMIT_TAKEN /* the new id exists already */
+};
+
+/* The answer; valid inside the callback only. */
+struct submit_result {
+    enum submit_verdict verdict;
+    int64_t
+        due_ms; /* of ACCEPTED: the Unix time from which it runs, when that is to come; 0 = it is queued */
+    const char *id; /* of REPEATED, UNIQUE and LOOK */
+};
+
+/* result is NULL with an e: REDIS_FULL, REDIS_AWAY (whether it was accepted is then not known), INTERNAL. */
+typedef void queue_submitted(void *arg, const struct submit_result *result, const struct error *e);
+
+/* Accepts a job: its record, its place in the queue and what makes it the only one, in one step.
+ * Fails: REDIS_AWAY, TOO_BIG. */
+bool queue_submit(struct queue *q, const struct submit *submit, queue_submitted *done, void *arg,
+    struct error *e) MUST_CHECK;
 
 /* job is valid inside the callback only. e: NOT_FOUND, BAD_RECORD, REDIS_AWAY, INTERNAL. */
 typedef void queue_got(void *arg, const struct job *job, const struct error *e);
@@ -65,6 +96,13 @@ typedef void queue_counted(void *arg, size_t count, const struct error *e);
 bool queue_replay(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
     queue_counted *done, void *arg, struct error *e) MUST_CHECK;
 
+/* changed: whether it was not so before. */
+typedef void queue_paused(void *arg, bool changed, const struct error *e);
+
+/* Pauses a queue's shard, or lets it go on. While it is paused it takes jobs and nobody claims them. */
+bool queue_pause(struct queue *q, const struct shard *shard, bool pause, queue_paused *done, void *arg,
+    struct error *e) MUST_CHECK;
+
 /* ---- workers ---- */
 
 /* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */
@@ -82,8 +120,8 @@ bool queue_take(struct queue *q, const struct shard *shard, const char *worker, 
 bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done,
     void *arg, struct error *e) MUST_CHECK;
 
-/* The answer of start. records[i] belongs to ids[i] of the call; text is NULL when that job is not to be run.
- * Valid inside the callback only. */
+/* The answer of start. records[i] belongs to ids[i] of the call; text is the record, or when the job is not
+ * to be run its state's letter, or NULL when there is none. Valid inside the callback only. */
 struct started_record {
     const char *text;
     size_t length;

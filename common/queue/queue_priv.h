@@ -28,6 +28,7 @@ struct pending {
         queue_due_found *due_found;
         queue_cancelled *cancelled;
         queue_counted *counted;
+        queue_paused *paused;
     } done;
     void *arg;
     struct job_id id; /* of queue_get */

@@ -57,6 +57,8 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
         json_write_member(b, "content_type", spec->content_type);
     if (spec->timeout_s)
         write_int_member(b, "timeout_s", spec->timeout_s);
+    if (spec->expires_ms)
+        write_int_member(b, "expires_at", spec->expires_ms);
     if (spec->max_attempts)
         write_int_member(b, "max_attempts", spec->max_attempts);
     if (spec->metadata) {
@@ -152,8 +154,9 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
     if (!copy_text(object, "content_type", spec->content_type, sizeof(spec->content_type)))
         return bad(e, "its content_type is no short text");
     if (!copy_int(object, "timeout_s", 1, 86400, &spec->timeout_s) ||
-        !copy_int(object, "max_attempts", 1, 1000, &max_attempts))
-        return bad(e, "its timeout_s or max_attempts is out of range");
+        !copy_int(object, "max_attempts", 1, 1000, &max_attempts) ||
+        !copy_int(object, "expires_at", 0, INT64_MAX, &spec->expires_ms))
+        return bad(e, "its timeout_s, max_attempts or expires_at is out of range");
     spec->max_attempts = (int)max_attempts;
     spec->metadata = json_object_get(object, "metadata");
     if (spec->metadata && !json_is_object(spec->metadata)) {

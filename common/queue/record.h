@@ -10,7 +10,7 @@
  *     bytes 6-7   length of the spec
  *     bytes 8-9   length of the status
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
- *                 max_attempts, metadata
+ *                 max_attempts, expires_at (Unix ms), metadata
  *     status      JSON: where it stands; empty while it is queued: worker, started_at,
  *                 finished_at, due_at (Unix ms), result, error (of the last try)
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
@@ -61,6 +61,7 @@ struct job_spec {
     char type[NAME_SIZE];
     char content_type[CONTENT_TYPE_SIZE]; /* of the payload */
     int64_t timeout_s;                    /* 0 = the type's own */
+    int64_t expires_ms;                   /* Unix time; not started by then it is dead; 0 = never */
     int max_attempts;                     /* 0 = the type's own */
     json_t *metadata;                     /* an object of texts, or NULL; owned */
 };

@@ -19,7 +19,8 @@
     SCRIPT(DUE, due)                                                                                         \
     SCRIPT(PROMOTE, promote)                                                                                 \
     SCRIPT(CANCEL, cancel)                                                                                   \
-    SCRIPT(REPLAY, replay)
+    SCRIPT(REPLAY, replay)                                                                                   \
+    SCRIPT(PAUSE, pause)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -88,12 +88,14 @@ bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, 
     struct key key;
 
     p->done.reaped = done;
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REAP], 7 + count, 3 + count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REAP], 8 + count, 3 + count);
     for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
         key_of[i](shard, &key);
         queue_add_key(q, &key);
     }
     key_taken(shard, worker, &key);
+    queue_add_key(q, &key);
+    key_held(shard, &key);
     queue_add_key(q, &key);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);
@@ -145,15 +147,16 @@ bool queue_promote(struct queue *q, const struct shard *shard, const struct job_
     queue_gave_back *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key scheduled;
-    struct key ready;
+    void (*const key_of[])(const struct shard *, struct key *) = {
+        key_scheduled, key_ready, key_stats, key_held};
+    struct key key;
 
     p->done.gave_back = done;
-    key_scheduled(shard, &scheduled);
-    key_ready(shard, &ready);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PROMOTE], 2 + count, count);
-    queue_add_key(q, &scheduled);
-    queue_add_key(q, &ready);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PROMOTE], 4 + count, count);
+    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
+        key_of[i](shard, &key);
+        queue_add_key(q, &key);
+    }
     queue_add_job_keys(q, ids, count);
     queue_add_ids(q, ids, count);
     return queue_send(q, 0, on_promoted, p, e);

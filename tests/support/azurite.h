@@ -4,6 +4,7 @@
 #ifndef JOBGATE_TESTS_AZURITE_H
 #define JOBGATE_TESTS_AZURITE_H
 
+#include "tests/support/http.h"
 #include "tests/support/process.h"
 
 struct azurite;
@@ -21,6 +22,13 @@ const char *azurite_setting(const struct azurite *a);
 
 /* "http://127.0.0.1:<port>/devstoreaccount1". Borrowed. */
 const char *azurite_url(const struct azurite *a);
+
+/* A second client, with a signature of another kind (an account SAS) and no code of the programs: gets
+ * "<container>/<blob>" or, with a query ("restype=container&comp=list"), what that means; puts a blob, into a container
+ * that is there. Fill reply, whatever was in it before. */
+void azurite_get(const struct azurite *a, const char *path, const char *query, struct http_reply *reply);
+void azurite_put(
+    const struct azurite *a, const char *path, const void *data, size_t length, struct http_reply *reply);
 
 /* Kills it, and all that it held; and starts an empty one on the same port. */
 void azurite_kill(struct azurite *a);

@@ -12,7 +12,7 @@ struct redis_server {
     int port;
     char directory[PROCESS_PATH_SIZE];
     char setting[64];
-    const char *const *options;
+    const char *options[OPTIONS_MAX]; /* the words are borrowed */
     redisContext *connection; /* NULL until the first command and after each end of the server */
 };
 
@@ -49,7 +49,7 @@ static bool run_server(struct redis_server *s)
     argv[2] = port;
     while (argv[count])
         count++;
-    for (const char *const *option = s->options; option && *option; option++) {
+    for (const char *const *option = s->options; *option; option++) {
         ck_assert_int_lt(count, OPTIONS_MAX - 1);
         argv[count++] = *option;
     }
@@ -67,7 +67,10 @@ struct redis_server *redis_server_start(const char *const *options)
     struct redis_server *s = mem_zalloc(sizeof(*s));
 
     directory_make(s->directory);
-    s->options = options;
+    for (size_t i = 0; options && options[i]; i++) {
+        ck_assert_uint_lt(i, OPTIONS_MAX - 1);
+        s->options[i] = options[i];
+    }
     for (int try = 1;; try++) {
         AUTO(free) char *said = NULL;
 

@@ -4,7 +4,7 @@
 -- Returns 1 = it is cancelled, 0 = there is no such job, 2 = it had ended before, 3 = another worker has it by now: look again.
 -- A queued one stays in its list: nothing walks a list for it, the next claim drops what is no longer queued.
 --@include record
-local r = record_open(redis.call('GET', KEYS[1]))
+local r = record_get(KEYS[1])
 if not r then
     return 0
 end

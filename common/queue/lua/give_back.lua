@@ -1,13 +1,15 @@
 #!lua flags=allow-oom
--- Puts taken jobs back at the head of ready, in their order. KEYS: taken, ready, stats, job…. ARGV: worker, id… (oldest
+-- Puts taken jobs back at the head of ready, in their order. KEYS: taken, ready, stats, held, job…. ARGV: worker, id… (oldest
 -- first). An attempt that is given back does not count. Returns how many went back.
 --@include record
+--@include queue
 local worker = ARGV[1]
 local count = 0
-for i = #KEYS, 4, -1 do
-    local id = ARGV[i - 2]
+local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
+for i = #KEYS, 5, -1 do
+    local id = ARGV[i - 3]
     if redis.call('LREM', KEYS[1], -1, id) > 0 then
-        local r = record_open(redis.call('GET', KEYS[i]))
+        local r = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
             r.state = 'q'
             r.attempt = r.attempt - 1
@@ -15,7 +17,7 @@ for i = #KEYS, 4, -1 do
             redis.call('SET', KEYS[i], record_text(r))
         end
         if r and r.state == 'q' then
-            redis.call('RPUSH', KEYS[2], id)
+            redis.call('RPUSH', list, id)
             count = count + 1
         end
     end

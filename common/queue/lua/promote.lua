@@ -1,16 +1,18 @@
 #!lua flags=allow-oom
--- Makes due jobs queued. KEYS: scheduled, ready, job…. ARGV: id…, in the order of their times. Returns how many.
+-- Makes due jobs queued. KEYS: scheduled, ready, stats, held, job…. ARGV: id…, in the order of their times. Returns how many.
 -- What another worker promoted meanwhile, or was put off, is left alone.
 --@include record
+--@include queue
 local now = tonumber(now_ms())
 local count = 0
-for i = 3, #KEYS do
-    local id = ARGV[i - 2]
+local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
+for i = 5, #KEYS do
+    local id = ARGV[i - 4]
     local due = redis.call('ZSCORE', KEYS[1], id)
     if due and tonumber(due) <= now then
         redis.call('ZREM', KEYS[1], id)
-        local text = redis.call('GET', KEYS[i])
-        if text and string.sub(text, 2, 2) == 's' then
+        local text = redis.pcall('GET', KEYS[i])
+        if type(text) == 'string' and string.sub(text, 2, 2) == 's' then
             local r = record_open(text)
             if r then
                 r.state = 'q'
@@ -20,7 +22,7 @@ for i = 3, #KEYS do
                 text = record_with_state(text, 'q')
             end
             redis.call('SET', KEYS[i], text)
-            redis.call('LPUSH', KEYS[2], id)
+            redis.call('LPUSH', list, id)
             count = count + 1
         end
     end

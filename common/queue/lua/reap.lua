@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
--- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken, job….
+-- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken,
+-- held, job….
 -- ARGV: the worker, the silence that ends a lease in ms, how often a job may be lost, id… (of its list, oldest first).
 -- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order; a
 -- job that was lost before waits longer each time, so that one that kills its workers does not bury its neighbours.
 -- Returns how many jobs it moved, or -1 when the worker is alive after all.
 --@include record
+--@include queue
 local now = now_ms()
 local worker = ARGV[1]
 local max_lost = tonumber(ARGV[3])
@@ -14,6 +16,8 @@ local seen = redis.call('ZSCORE', KEYS[1], worker)
 if seen and tonumber(seen) > tonumber(now) - tonumber(ARGV[2]) then
     return -1
 end
+
+local list = waiting_list(KEYS[3], KEYS[8], KEYS[6])
 
 local function end_lost(r, key, id)
     r.state = 'd'
@@ -33,7 +37,7 @@ local function give_back(r, key, id)
         r.state = 'q'
         r.status = ''
         redis.call('SET', key, record_text(r))
-        redis.call('RPUSH', KEYS[3], id)
+        redis.call('RPUSH', list, id)
     else
         local due = string.format('%.0f', tonumber(now) + 1000 * 2 ^ r.lost)
         r.state = 's'
@@ -45,15 +49,15 @@ local function give_back(r, key, id)
 end
 
 local moved = 0
-for i = #KEYS, 8, -1 do
-    local id = ARGV[i - 4]
+for i = #KEYS, 9, -1 do
+    local id = ARGV[i - 5]
     if redis.call('LREM', KEYS[7], -1, id) > 0 then
-        local r = record_open(redis.call('GET', KEYS[i]))
+        local r = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
             give_back(r, KEYS[i], id)
             moved = moved + 1
         elseif r and r.state == 'q' then
-            redis.call('RPUSH', KEYS[3], id)
+            redis.call('RPUSH', list, id)
             moved = moved + 1
         end
     end

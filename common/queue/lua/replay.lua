@@ -1,19 +1,21 @@
 #!lua
--- Makes dead jobs queued again, as if they had just been submitted. KEYS: dead, ready, stats, job…. ARGV: id….
+-- Makes dead jobs queued again, as if they had just been submitted. KEYS: dead, ready, stats, held, job…. ARGV: id….
 -- Returns for each 1, or 0 when it is not dead (any more).
 --@include record
+--@include queue
 local answers = {}
+local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 local count = 0
-for i = 4, #KEYS do
-    local id = ARGV[i - 3]
-    local r = record_open(redis.call('GET', KEYS[i]))
-    answers[i - 3] = 0
+for i = 5, #KEYS do
+    local id = ARGV[i - 4]
+    local r = record_get(KEYS[i])
+    answers[i - 4] = 0
     if r and r.state == 'd' then
         r.state, r.attempt, r.crashes, r.lost, r.status = 'q', 0, 0, 0, ''
         redis.call('SET', KEYS[i], record_text(r))
         redis.call('ZREM', KEYS[1], id)
-        redis.call('LPUSH', KEYS[2], id)
-        answers[i - 3] = 1
+        redis.call('LPUSH', list, id)
+        answers[i - 4] = 1
         count = count + 1
     elseif not r then
         redis.call('ZREM', KEYS[1], id)

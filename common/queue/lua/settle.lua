@@ -59,7 +59,7 @@ end
 local verdicts = {}
 for i = 5, #KEYS do
     local at = (i - 5) * 7 + 3
-    local r = record_open(redis.call('GET', KEYS[i]))
+    local r = record_get(KEYS[i])
     local verdict = STALE
     if r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
         verdict = r.state == 'r' and settle(r, KEYS[i], at) or r.state == 'c' and CANCELLED or REPEATED

@@ -19,6 +19,12 @@ local function record_open(text)
     return r
 end
 
+-- nil too when what stands there is no string: a script must not stop half-way for one damaged job.
+local function record_get(key)
+    local text = redis.pcall('GET', key)
+    return type(text) == 'string' and record_open(text) or nil
+end
+
 local function record_text(r)
     return struct.pack(HEAD, r.version, r.state, r.attempt, r.crashes, r.lost, #r.spec, #r.status)
         .. r.spec .. r.status .. r.payload

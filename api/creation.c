@@ -1,0 +1,280 @@
+#include "api/api.h"
+#include "api/backpressure.h"
+#include "api/jobs.h"
+#include "api/routes.h"
+#include "api/submission.h"
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+
+enum { LOCATION_SIZE = JOB_ID_SIZE + 16, LOOKS_MAX = 5, KEY_MAX = 255 };
+
+/* POST /v1/jobs on its way. The payload stays in the request's body until the answer. */
+struct creation {
+    struct exchange *exchange;
+    struct submission submission;
+    struct job job; /* as it will be when it is accepted */
+    bool has_idempotency_key;
+    char idempotency[HASH_TEXT_SIZE];
+    char fingerprint[HASH_TEXT_SIZE];
+    char unique[HASH_TEXT_SIZE];
+    char holder[JOB_ID_SIZE]; /* who was seen to have the unique_key */
+    int looks;
+};
+
+static void free_creation(struct creation *c)
+{
+    job_release(&c->job);
+    submission_release(&c->submission);
+    free(c);
+}
+
+static void refuse(struct creation *c, const struct error *e)
+{
+    jobs_log_failure(c->exchange, "a submission", e);
+    exchange_problem(c->exchange, e, NULL);
+    free_creation(c);
+}
+
+/* ---- answers ---- */
+
+static void add_location(struct exchange *x, const char *id)
+{
+    char location[LOCATION_SIZE];
+
+    snprintf(location, sizeof(location), "/v1/jobs/%s", id);
+    exchange_add_header(x, "Location", location);
+    exchange_add_header(x, "Operation-Location", location);
+}
+
+static void reply_accepted(struct creation *c, int64_t due_ms)
+{
+    struct exchange *x = c->exchange;
+
+    c->job.state = due_ms ? JOB_SCHEDULED : JOB_QUEUED;
+    c->job.due_ms = due_ms;
+    c->job.spec = c->submission.spec;
+    c->submission.spec.metadata = NULL;
+    add_location(x, c->job.id.text);
+    exchange_add_header(x, "Retry-After", "1");
+    metrics_add(x->api->metrics, METRIC_JOBS_SUBMITTED, 1);
+    jobs_reply(x, 202, &c->job);
+    free_creation(c);
+}
+
+static void on_existing(void *arg, const struct job *job, const struct error *e)
+{
+    struct creation *c = arg;
+
+    if (e) {
+        refuse(c, e);
+        return;
+    }
+    add_location(c->exchange, job->id.text);
+    if (!job_state_is_final(job->state))
+        exchange_add_header(c->exchange, "Retry-After", "1");
+    jobs_reply(c->exchange, 202, job);
+    free_creation(c);
+}
+
+/* The same answer as the first time, with the job as it stands now. */
+static void reply_existing(struct creation *c, const char *id_text)
+{
+    struct job_id id;
+    struct error e;
+
+    if (!id_parse(id_text, &id, &e) || !queue_get(c->exchange->api->queue, &id, on_existing, c, &e))
+        refuse(c, &e);
+}
+
+static void refuse_verdict(struct creation *c, enum submit_verdict verdict)
+{
+    struct exchange *x = c->exchange;
+    struct error e;
+
+    if (verdict == SUBMIT_MISMATCH) {
+        error_set(&e, ERROR_KEY_REUSED,
+            "this Idempotency-Key came with another request before: use a new key for a new request");
+    } else if (verdict == SUBMIT_FULL) {
+        exchange_add_header(x, "Retry-After", "5");
+        error_set(&e, ERROR_QUEUE_FULL, "%lld jobs wait in queue %s, as many as may (QUEUE_DEPTH_MAX)",
+            (long long)x->api->config->queue_depth_max, c->submission.queue);
+    } else {
+        error_set(&e, ERROR_REDIS_AWAY, "the unique_key changed hands too often meanwhile: ask again");
+    }
+    refuse(c, &e);
+}
+
+/* ---- submitting ---- */
+
+static bool send_submission(struct creation *c, struct error *e);
+
+static void on_submitted(void *arg, const struct submit_result *result, const struct error *e)
+{
+    struct creation *c = arg;
+    struct error failure;
+
+    if (e) {
+        refuse(c, e);
+    } else if (result->verdict == SUBMIT_ACCEPTED) {
+        reply_accepted(c, result->due_ms);
+    } else if (result->verdict == SUBMIT_REPEATED || result->verdict == SUBMIT_UNIQUE) {
+        reply_existing(c, result->id);
+    } else if (result->verdict == SUBMIT_LOOK && c->looks++ < LOOKS_MAX) {
+        snprintf(c->holder, sizeof(c->holder), "%s", result->id);
+        if (!send_submission(c, &failure))
+            refuse(c, &failure);
+    } else {
+        refuse_verdict(c, result->verdict);
+    }
+}
+
+static bool send_submission(struct creation *c, struct error *e)
+{
+    const struct api *a = c->exchange->api;
+    struct submit submit = {
+        .id = &c->job.id,
+        .spec = &c->submission.spec,
+        .schedule = &c->submission.schedule,
+        .payload = c->submission.payload,
+        .payload_length = c->submission.payload_length,
+        .depth_max = a->config->queue_depth_max,
+        .idempotency = c->has_idempotency_key ? c->idempotency : NULL,
+        .fingerprint = c->fingerprint,
+        .idempotency_s = a->config->idempotency_s,
+        .unique = *c->submission.unique_key ? c->unique : NULL,
+        .holder = c->holder,
+    };
+
+    return backpressure_admits(a->backpressure, e) && queue_submit(a->queue, &submit, on_submitted, c, e);
+}
+
+/* ---- reading the request ---- */
+
+/* Whether a Content-Type is the JSON of a job: application/json with or without parameters. */
+static bool is_json(const char *content_type)
+{
+    size_t length = strlen(CONTENT_TYPE_JSON);
+
+    if (!content_type || evutil_ascii_strncasecmp(content_type, CONTENT_TYPE_JSON, length) != 0)
+        return false;
+    return content_type[length] == '\0' || content_type[length] == ';' || content_type[length] == ' ';
+}
+
+static bool check_encoding(struct exchange *x, struct error *e)
+{
+    const char *encoding = exchange_header(x, "Content-Encoding");
+
+    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
+        return true;
+    exchange_add_header(x, "Accept-Encoding", "identity");
+    return error_set(e, ERROR_BAD_ENCODING,
+        "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
+}
+
+static bool read_with_query(
+    struct exchange *x, const char *query, struct submission *s, struct complaints *c, struct error *e)
+{
+    const char *content_type = exchange_header(x, "Content-Type");
+    struct evkeyvalq pairs = {0};
+    size_t length;
+    const char *body = exchange_body(x, &length);
+    bool is_read;
+
+    /* evhttp would end a value at its NUL, and nobody could tell. */
+    if (strstr(query, "%00") || evhttp_parse_query_str(query, &pairs) < 0)
+        return error_set(
+            e, ERROR_BAD_REQUEST, "the query is malformed: ?type=wordcount&queue=default is right");
+    if (*query && is_json(content_type) && !evhttp_find_header(&pairs, "type"))
+        is_read = error_set(e, ERROR_INVALID,
+            "a job in JSON has its options in the body, not in the query (?%.100s); with type in the query "
+            "the body "
+            "is the payload",
+            query);
+    else
+        is_read = submission_from_raw(&pairs, content_type, body, length, s, c, e);
+    evhttp_clear_headers(&pairs);
+    return is_read;
+}
+
+static bool read_submission(struct exchange *x, struct submission *s, struct complaints *c, struct error *e)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(x->request));
+    size_t length;
+    const char *body = exchange_body(x, &length);
+
+    if (!check_encoding(x, e))
+        return false;
+    if ((!query || !*query) && is_json(exchange_header(x, "Content-Type")))
+        return submission_from_json(body, length, s, c, e);
+    return read_with_query(x, query ? query : "", s, c, e);
+}
+
+/* The key as it stands in the header, with or without the quotes that a structured field has.
+ * Source: draft-ietf-httpapi-idempotency-key-header, section 2. */
+static bool read_idempotency_key(struct creation *c, struct error *e)
+{
+    const char *key = exchange_header(c->exchange, "Idempotency-Key");
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(c->exchange->request));
+    const char *content_type = exchange_header(c->exchange, "Content-Type");
+    size_t length = key ? strlen(key) : 0;
+    size_t body_length;
+    const char *body = exchange_body(c->exchange, &body_length);
+
+    if (!key)
+        return true;
+    if (length >= 2 && key[0] == '"' && key[length - 1] == '"') {
+        key++;
+        length -= 2;
+    }
+    if (length == 0 || length > KEY_MAX)
+        return error_set(
+            e, ERROR_BAD_REQUEST, "Idempotency-Key has %zu bytes where 1 to 255 are allowed", length);
+    c->has_idempotency_key = true;
+    query = query ? query : "";
+    content_type = content_type ? content_type : "";
+    hash_text((const struct hash_part[]){{key, length}, {NULL, 0}}, c->idempotency);
+    hash_text((const struct hash_part[]){{query, strlen(query)}, {content_type, strlen(content_type)},
+                  {body, body_length}, {NULL, 0}},
+        c->fingerprint);
+    return true;
+}
+
+static void name_unique_key(struct creation *c)
+{
+    const struct submission *s = &c->submission;
+
+    if (*s->unique_key)
+        hash_text((const struct hash_part[]){{s->spec.type, strlen(s->spec.type)},
+                      {s->unique_key, strlen(s->unique_key)}, {NULL, 0}},
+            c->unique);
+}
+
+static bool prepare(struct creation *c, struct error *e)
+{
+    struct shard shard = {.number = 0};
+
+    if (!read_idempotency_key(c, e))
+        return false;
+    name_unique_key(c);
+    memcpy(shard.queue, c->submission.queue, sizeof(shard.queue));
+    id_generate(&c->exchange->api->ids, &shard, &c->job.id);
+    return true;
+}
+
+void jobs_create(struct exchange *x)
+{
+    struct creation *c = mem_zalloc(sizeof(*c));
+    struct complaints complaints;
+    struct error e;
+
+    c->exchange = x;
+    complaints_init(&complaints);
+    if (!read_submission(x, &c->submission, &complaints, &e)) {
+        jobs_log_failure(x, "a submission", &e);
+        exchange_problem(x, &e, complaints.text.data);
+        free_creation(c);
+    } else if (!prepare(c, &e) || !send_submission(c, &e)) {
+        refuse(c, &e);
+    }
+    complaints_release(&complaints);
+}

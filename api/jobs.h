@@ -1,0 +1,16 @@
+/*
+ * jobs: what the routes on jobs share.
+ */
+#ifndef JOBGATE_JOBS_H
+#define JOBGATE_JOBS_H
+
+#include "api/server.h"
+#include "common/queue/queue.h"
+
+/* Answers with the job's resource. */
+void jobs_reply(struct exchange *x, int status, const struct job *job);
+
+/* Logs what went wrong with a request: an error only when somebody should look. */
+void jobs_log_failure(const struct exchange *x, const char *what, const struct error *e);
+
+#endif

@@ -130,7 +130,7 @@ unit integration: test-programs
 demo:
 	tests/setup.sh build
 	$(build) all
-	JOBGATE_BIN=$(abspath $(B)/bin) tests/demo/demo.sh
+	@JOBGATE_BIN=$(abspath $(B)/bin) exec tests/demo/demo.sh
 
 bench:
 	tests/setup.sh bench

@@ -90,6 +90,8 @@ static void describe(const struct error_pages *p, int status, struct error *e)
             (long long)p->max_body);
     else if (status == 501)
         error_set(e, ERROR_BAD_METHOD_EVER, "GET, HEAD, POST, PUT and DELETE are served");
+    else if (status == 417)
+        error_set(e, ERROR_BAD_EXPECT, "the only expectation that is known is 100-continue");
     else if (status == 400)
         error_set(e, ERROR_BAD_REQUEST,
             "the request line, the headers or the framing of the body are not HTTP/1.1");

@@ -123,7 +123,10 @@ static void look_at_drain(void *arg)
         loop_call_from_thread(p->lanes[i].loop, tell_in_flight, &p->lanes[i]);
     }
     if (in_flight == 0 || clock_steady_ms() >= p->drain_until_ms) {
-        log_info(&log_context, "stopped; %zu requests were still in flight and got 503", in_flight);
+        if (in_flight)
+            log_warn(&log_context, "stopped; DRAIN_S is over, and %zu requests in flight get 503", in_flight);
+        else
+            log_info(&log_context, "stopped; every request was answered");
         loop_stop(p->loop);
         return;
     }

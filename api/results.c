@@ -11,9 +11,11 @@ struct download {
     struct exchange *exchange;
     struct job_id id;
     struct blob_op *reading;
-    bool is_streaming; /* the answer's head is out */
-    int64_t left;      /* bytes that were announced and not sent yet */
-    size_t ahead;      /* bytes that were sent with the piece that paused the store: they come again */
+    bool is_streaming;     /* the answer's head is out */
+    int64_t recorded_size; /* what the job's record says of it */
+    bool is_damaged;       /* the store holds another size */
+    int64_t left;          /* bytes that were announced and not sent yet */
+    size_t ahead;          /* bytes that were sent with the piece that paused the store: they come again */
 };
 
 static void free_download(struct download *d)
@@ -23,16 +25,22 @@ static void free_download(struct download *d)
     free(d);
 }
 
+/* The store's own words may name hosts and paths: they are for the log. */
 static void fail(struct download *d, const struct error *e)
 {
     struct exchange *x = d->exchange;
     struct log_context context = {.component = "results", .job_id = d->id.text};
+    struct error shown;
 
     log_warn(&context, "the result cannot be read: %s", e->text);
+    if (e->code == ERROR_NOT_FOUND)
+        error_set(&shown, e->code, "the result is no longer in the store");
+    else
+        error_set(&shown, e->code, "the result cannot be read: the log of the api says why");
     if (d->is_streaming)
         exchange_end_stream(x, false);
     else
-        exchange_problem(x, e, NULL);
+        exchange_problem(x, &shown, NULL);
     free_download(d);
 }
 
@@ -60,11 +68,15 @@ static void on_head(void *arg, const struct blob_properties *properties)
     struct download *d = arg;
     struct exchange *x = d->exchange;
 
+    if (properties->size >= 0 && properties->size != d->recorded_size) {
+        d->is_damaged = true;
+        return;
+    }
     add_etag(x, properties->md5);
     x->on_gone = on_gone;
     d->is_streaming = true;
-    d->left = properties->size;
-    exchange_begin_stream(x, 200, properties->content_type, properties->size);
+    d->left = d->recorded_size;
+    exchange_begin_stream(x, 200, properties->content_type, d->recorded_size);
 }
 
 static void on_drained(struct exchange *x)
@@ -81,7 +93,7 @@ static bool on_data(void *arg, const void *data, size_t length)
     size_t known = length < d->ahead ? length : d->ahead;
 
     d->ahead -= known;
-    if (exchange_is_head(d->exchange) || known == length)
+    if (d->is_damaged || known == length)
         return true;
     d->left -= (int64_t)(length - known);
     if (exchange_stream(d->exchange, (const char *)data + known, length - known, on_drained))
@@ -93,20 +105,35 @@ static bool on_data(void *arg, const void *data, size_t length)
 static void on_done(void *arg, const struct error *e)
 {
     struct download *d = arg;
-    struct error missing;
+    struct error damaged;
 
     d->reading = NULL;
-    if (e && e->code == ERROR_NOT_FOUND) {
-        error_set(&missing, ERROR_NOT_FOUND,
-            "the result is no longer in the store: it was deleted after its retention");
-        e = &missing;
+    if (!e && d->is_damaged) {
+        error_set(&damaged, ERROR_INTERNAL, "the blob has not the %lld bytes that were stored",
+            (long long)d->recorded_size);
+        e = &damaged;
     }
     if (e) {
         fail(d, e);
         return;
     }
-    exchange_end_stream(d->exchange, d->left == 0 || exchange_is_head(d->exchange));
+    exchange_end_stream(d->exchange, d->left == 0);
     free_download(d);
+}
+
+/* HEAD: what GET would say of it. */
+static void on_looked(void *arg, const struct blob_properties *properties, const struct error *e)
+{
+    struct download *d = arg;
+
+    d->reading = NULL;
+    if (e) {
+        fail(d, e);
+        return;
+    }
+    on_head(d, properties);
+    d->left = 0;
+    on_done(d, NULL);
 }
 
 static void stream_blob(struct exchange *x, const struct job *job)
@@ -119,7 +146,11 @@ static void stream_blob(struct exchange *x, const struct job *job)
     d->id = job->id;
     x->user = d;
     blob_name("results", &job->id, name);
-    d->reading = blob_get(x->api->store, name, &reader, d);
+    d->recorded_size = job->result.size;
+    if (exchange_is_head(x))
+        d->reading = blob_head(x->api->store, name, on_looked, d);
+    else
+        d->reading = blob_get(x->api->store, name, &reader, d);
 }
 
 static void reply_inline(struct exchange *x, const struct job *job)

@@ -265,10 +265,10 @@ static void configure(struct server *s, const struct config *config)
     evhttp_set_max_body_size(s->http, (ev_ssize_t)config->max_body);
     evhttp_set_bevcb(s->http, on_connection, s);
     evhttp_set_gencb(s->http, on_request, s);
-    /* All that evhttp knows, so that the router can answer 405 with Allow: evhttp itself would say 501. */
+    /* All but TRACE and CONNECT, so that the router can answer 405 with Allow: evhttp itself would say 501.
+     */
     evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
-                                            EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-                                            EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+                                            EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
 }
 
 struct server *server_new(struct api *a, const struct route *routes, const struct listen_address *address,

@@ -10,6 +10,7 @@
 
 enum {
     BLOCK_MAX_MS = 5000,
+    REST_MS = 1000, /* after Redis refused something: it would refuse it again at once */
     DOUBT_AGAIN_MS =
         10000, /* a server may serve the wait of a connection for a while before it sees that it is gone */
 };
@@ -34,6 +35,8 @@ struct consumer {
     bool is_leaving;
     bool has_left;
     struct timer doubt_again;
+    struct timer rest;
+    bool has_complained; /* that Redis refuses; until it no longer does */
 };
 
 /* Ids that a take asked for, or that are being started; the slots are reserved meanwhile. */
@@ -88,6 +91,27 @@ static void doubt(struct consumer *c)
     timer_start(&c->doubt_again, DOUBT_AGAIN_MS);
 }
 
+static void on_rested(void *arg)
+{
+    struct consumer *c = arg;
+
+    worker_pump(c->worker);
+}
+
+/* A command was answered with an error, or not at all. */
+static void take_failure(struct consumer *c, const char *what, const struct error *e)
+{
+    doubt(c);
+    if (e->code == ERROR_STOPPED)
+        return;
+    timer_start(&c->rest, REST_MS);
+    if ((e->code == ERROR_INTERNAL || e->code == ERROR_REDIS_BUSY) && !c->has_complained) {
+        c->has_complained = true;
+        log_error(&log_context, "redis refused to %s of queue %s; it is tried again every second: %s", what,
+            c->shard.queue, e->text);
+    }
+}
+
 static void on_doubt_again(void *arg)
 {
     struct consumer *c = arg;
@@ -116,16 +140,12 @@ static void on_started(void *arg, const struct started_record *records, size_t c
 {
     struct claim *claim = arg;
     struct consumer *c = claim->consumer;
-    struct log_context context = log_context;
 
     fault_point(FAULT_START_ANSWERED);
     c->starting_count--;
     unreserve(c, claim->reserved);
-    if (e) {
-        doubt(c);
-        if (e->code == ERROR_INTERNAL)
-            log_error(&context, "redis refused to start %zu jobs: %s", claim->count, e->text);
-    }
+    if (e)
+        take_failure(c, "start jobs", e);
     for (size_t i = 0; i < claim->count && i < count; i++) {
         if (records[i].length > 1)
             attempt_start(c, &claim->ids[i], records[i].text, records[i].length);
@@ -162,7 +182,7 @@ static void on_gave_back(void *arg, size_t count, const struct error *e)
     fault_point(FAULT_GIVE_BACK_ANSWERED);
     c->is_comparing = false;
     if (e) {
-        doubt(c);
+        take_failure(c, "take back jobs", e);
     } else if (count) {
         metrics_add(c->worker->metrics, METRIC_JOBS_RETURNED, (double)count);
         log_info(&log_context, "%zu jobs of queue %s were given back unfinished", count, c->shard.queue);
@@ -195,7 +215,9 @@ static void on_took(void *arg, const struct job_id *ids, size_t count, const str
     c->is_taking = false;
     unreserve(c, claim->reserved);
     if (e)
-        doubt(c);
+        take_failure(c, "hand out jobs", e);
+    else
+        c->has_complained = false;
     c->has_more = !e && count == claim->reserved;
     free(claim);
     if (count && c->worker->is_draining)
@@ -231,7 +253,7 @@ static void on_waited(void *arg, const struct job_id *ids, size_t count, const s
         fault_point(FAULT_WAIT_ANSWERED);
     c->is_waiting = false;
     if (e) {
-        doubt(c);
+        take_failure(c, "wait for jobs", e);
     } else if (count && worker_room(c->worker) == 0) {
         give_back(c, ids, count);
     } else if (count) {
@@ -263,7 +285,7 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
     fault_point(FAULT_COMPARE_ANSWERED);
     c->is_comparing = false;
     if (e) {
-        doubt(c);
+        take_failure(c, "list the jobs that are held", e);
         return;
     }
     c->is_doubtful = false;
@@ -316,9 +338,9 @@ static void on_lease_lost(void *arg)
 
     metrics_add(c->worker->metrics, METRIC_LEASES_LOST, 1);
     log_error(&log_context,
-        "the lease on queue %s could not be renewed in time (redis: %s): what runs is killed, another worker "
+        "the lease on queue %s could not be renewed in time: %s; what runs is killed, another worker "
         "may start it",
-        c->shard.queue, redis_describe(c->worker->redis));
+        c->shard.queue, lease_trouble(c->lease));
     consumer_cut_off(c);
 }
 
@@ -400,11 +422,22 @@ static void go_on_leaving(struct consumer *c)
     }
 }
 
+/* Redis is away, and nothing that is known here has to be given back: others clear the registration. */
+static void leave_silently(struct consumer *c)
+{
+    if (c->has_left || c->worker->attempt_count || c->worker->reserved_count)
+        return;
+    c->has_left = true;
+    worker_consumer_left(c->worker);
+}
+
 void consumer_pump(struct consumer *c)
 {
     size_t room = worker_room(c->worker);
 
-    if (!redis_is_ready(c->worker->redis))
+    if (c->is_leaving && !redis_is_ready(c->worker->redis))
+        leave_silently(c);
+    if (!redis_is_ready(c->worker->redis) || timer_is_running(&c->rest))
         return;
     if (c->is_leaving && c->is_waiting)
         queue_unblock(c->worker->queue, redis_client_id(c->blocking));
@@ -457,6 +490,7 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
     c->has_more = true; /* jobs may be there already */
     snprintf(c->shard.queue, sizeof(c->shard.queue), "%s", queue);
     timer_init(&c->doubt_again, w->loop, on_doubt_again, c);
+    timer_init(&c->rest, w->loop, on_rested, c);
     c->settler = settler_new(c);
     c->lease = lease_new(w->loop, w->queue, &c->shard, w->config->lease_ms, &lease_events, c);
     c->upkeep = upkeep_new(w, &c->shard, c->lease);
@@ -481,6 +515,7 @@ struct consumer *consumer_free(struct consumer *c)
     c->lease = lease_free(c->lease);
     c->upkeep = upkeep_free(c->upkeep);
     timer_stop(&c->doubt_again);
+    timer_stop(&c->rest);
     free(c);
     return NULL;
 }

@@ -20,6 +20,7 @@ struct lease {
     int64_t sent_ms;  /* steady clock */
     int64_t ends_ms;  /* steady clock; while is_held */
     size_t worker_count;
+    char trouble[256];
     struct timer renew;
     struct timer guard;
 };
@@ -38,6 +39,7 @@ static void on_renewed(
     fault_point(FAULT_RENEW_ANSWERED);
     s->is_renewing = false;
     if (e) {
+        snprintf(s->trouble, sizeof(s->trouble), "%s", e->text);
         timer_start(&s->renew, s->lease_ms / TRIES_AGAIN);
         return;
     }
@@ -49,6 +51,7 @@ static void on_renewed(
         return;
     }
     s->is_registered = s->is_held = true;
+    s->trouble[0] = '\0';
     s->worker_count = worker_count;
     s->ends_ms = s->sent_ms + s->lease_ms;
     timer_start(&s->renew, renewal_ms(s));
@@ -68,6 +71,8 @@ static void renew(void *arg)
         return;
     s->sent_ms = clock_steady_ms();
     s->is_renewing = queue_renew(s->queue, s->shard, s->worker, !s->is_registered, on_renewed, s, &e);
+    if (!s->is_renewing)
+        snprintf(s->trouble, sizeof(s->trouble), "%s", e.text);
     fault_point(FAULT_RENEW_SENT);
     /* When it was not sent Redis is away, and lease_resume comes with it. */
 }
@@ -117,6 +122,11 @@ void lease_resume(struct lease *s)
 bool lease_is_held(const struct lease *s)
 {
     return s->is_held && clock_steady_ms() < s->ends_ms;
+}
+
+const char *lease_trouble(const struct lease *s)
+{
+    return *s->trouble ? s->trouble : "this process was held up";
 }
 
 size_t lease_worker_count(const struct lease *s)

@@ -36,6 +36,9 @@ void lease_resume(struct lease *s);
 
 bool lease_is_held(const struct lease *s);
 
+/* Why the last renewal failed. Borrowed until the next turn. */
+const char *lease_trouble(const struct lease *s);
+
 /* How many workers the shard has, as the last renewal told; at least 1. */
 size_t lease_worker_count(const struct lease *s);
 

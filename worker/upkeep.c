@@ -21,9 +21,19 @@ struct upkeep {
     bool is_active;
     char names[NAMES_MAX][WORKER_ID_SIZE]; /* whose lists are still to be looked at in this round */
     size_t name_count;
+    bool has_complained; /* that Redis refuses; until it no longer does */
 };
 
 static const struct log_context log_context = {.component = "upkeep"};
+
+static void complain(struct upkeep *u, const char *what, const struct error *e)
+{
+    if (u->has_complained || (e->code != ERROR_INTERNAL && e->code != ERROR_REDIS_BUSY))
+        return;
+    u->has_complained = true;
+    log_error(&log_context, "redis refused to %s of queue %s; it is tried again: %s", what, u->shard->queue,
+        e->text);
+}
 
 /* ---- reaping ---- */
 
@@ -45,11 +55,11 @@ static void on_reaped(void *arg, int64_t count, const struct error *e)
 
     fault_point(FAULT_REAP_ANSWERED);
     if (e) {
-        if (e->code == ERROR_INTERNAL)
-            log_error(&log_context, "redis refused to reap worker %s: %s", name, e->text);
+        complain(u, "reap a worker", e);
         end_round(u);
         return;
     }
+    u->has_complained = false;
     if (count > 0) {
         metrics_add(u->worker->metrics, METRIC_JOBS_REAPED, (double)count);
         log_warn(&log_context, "worker %s was silent for %lld ms: %lld of its jobs of queue %s go back", name,
@@ -139,9 +149,8 @@ static void on_promoted(void *arg, size_t count, const struct error *e)
     fault_point(FAULT_PROMOTE_ANSWERED);
     if (!e)
         metrics_add(u->worker->metrics, METRIC_JOBS_PROMOTED, (double)count);
-    else if (e->code == ERROR_INTERNAL)
-        log_error(
-            &log_context, "redis refused to promote due jobs of queue %s: %s", u->shard->queue, e->text);
+    else
+        complain(u, "promote due jobs", e);
     promote_in(u, e ? PROMOTE_MAX_MS : 0);
 }
 

@@ -109,6 +109,17 @@ static bool is_store_well(void *arg, char *text, size_t size)
     return blob_health_is_up(w->store_health);
 }
 
+static bool is_lease_well(void *arg, char *text, size_t size)
+{
+    const struct worker *w = arg;
+    size_t held = 0;
+
+    for (size_t i = 0; i < w->consumer_count; i++)
+        held += consumer_is_entitled(w->consumers[i]);
+    snprintf(text, size, "held on %zu of %zu queues", held, w->consumer_count);
+    return held == w->consumer_count;
+}
+
 /* ---- the way down ---- */
 
 static void on_last_word(void *arg)
@@ -226,6 +237,7 @@ static bool start_ops(struct worker *w, struct error *e)
     metrics_set(w->metrics, METRIC_JOBS_RUNNING, 0);
     ops_add_metrics(w->ops, w->metrics);
     ops_add_check(w->ops, "redis", true, is_redis_well, w);
+    ops_add_check(w->ops, "lease", true, is_lease_well, w);
     ops_add_check(w->ops, "blob_store", true, is_store_well, w);
     return true;
 }

@@ -41,6 +41,8 @@ static void become_away(struct blob_health *h, const struct error *e)
     struct log_context context = {.component = h->component};
     bool is_new = h->state != AWAY || strcmp(h->text, e->text) != 0;
 
+    if (h->state != AWAY && !h->checking)
+        timer_start(&h->next, h->away_ms); /* an operation met it: the next look must not wait its turn */
     h->state = AWAY;
     metrics_set(h->metrics, METRIC_STORE_UP, 0);
     if (is_new && strncmp(h->text, e->text, 60) != 0) /* a request id at the end is no news */

@@ -175,23 +175,28 @@ static struct op *take_op(struct redis *r)
     return op;
 }
 
-/* Answers that mean: this server will not serve us, another one (or the same one later) will. */
-static bool is_unusable(const char *text)
+static bool begins_with_any(const char *text, const char *const *prefixes)
 {
-    static const char *const prefixes[] = {
-        "READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED force", "NOSCRIPT", "CLUSTERDOWN", "NOAUTH"};
-
-    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++)
-        if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0)
+    for (; *prefixes; prefixes++)
+        if (strncmp(text, *prefixes, strlen(*prefixes)) == 0)
             return true;
     return false;
 }
+
+/* Answers that mean: this server will not serve us, another one (or the same one later) will. */
+static const char *const unusable[] = {
+    "READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED force", "NOSCRIPT", "CLUSTERDOWN", "NOAUTH", NULL};
+
+/* Answers that mean: not now. The connection is as good as another. */
+static const char *const passing[] = {"NOREPLICAS", "MISCONF", "BUSY", "TRYAGAIN", NULL};
 
 static void read_error(struct redis *r, const char *text, struct error *e)
 {
     if (strncmp(text, "OOM", 3) == 0) {
         error_set(e, ERROR_REDIS_FULL, "redis is out of memory: %s", text);
-    } else if (is_unusable(text)) {
+    } else if (begins_with_any(text, passing)) {
+        error_set(e, ERROR_REDIS_BUSY, "redis: %s", text);
+    } else if (begins_with_any(text, unusable)) {
         error_set(e, ERROR_REDIS_AWAY, "redis: %s", text);
         set_reason(r, text);
         timer_start(&r->unusable, 0);

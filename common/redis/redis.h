@@ -54,7 +54,8 @@ long long redis_client_id(const struct redis *r);
 const char *redis_describe(const struct redis *r);
 
 /* The answer. reply is valid inside the callback only, and NULL when e is set; e covers error answers too:
- * REDIS_FULL for OOM, REDIS_AWAY for what another try may cure, INTERNAL for the rest. */
+ * REDIS_FULL for OOM, REDIS_BUSY for what passes, REDIS_AWAY for what another server may cure, INTERNAL for
+ * the rest. */
 typedef void redis_done(void *arg, const redisReply *reply, const struct error *e);
 
 /* A command being written, in the form of the protocol (RESP). Reused: redis_request_begin empties it. */

@@ -1,8 +1,8 @@
 /*
- * bare_drain: the limit that the worker is measured against: a loop that claims and settles by the worker's own scripts,
- * with the same arguments, and does nothing in between. It keeps DEPTH batches of BATCH jobs in flight on one connection,
- * so that Redis never waits. The result of a job is its payload, as the builtin echo's is. No JSON is read, no handler is
- * looked up, nothing is counted, logged or timed.
+ * bare_drain: the limit that the worker is measured against: a loop that claims and settles by the worker's
+ * own scripts, with the same arguments, and does nothing in between. It keeps DEPTH batches of BATCH jobs in
+ * flight on one connection, so that Redis never waits. The result of a job is its payload, as the builtin
+ * echo's is. No JSON is read, no handler is looked up, nothing is counted, logged or timed.
  *
  *     bare_drain REDIS_PORT REDIS_PID
  *
@@ -174,7 +174,8 @@ static bool step(struct drain *d, struct batch *b, const redisReply *reply)
     }
 }
 
-/* Answers come in the order of the commands, and each batch has one under way: a ring says whose answer is next. */
+/* Answers come in the order of the commands, and each batch has one under way: a ring says whose answer is
+ * next. */
 static void drain(struct drain *d)
 {
     static struct batch batches[DEPTH];
@@ -224,13 +225,14 @@ int main(int argc, char **argv)
     redis_pid = argument_number(argv[2], 1, INT32_MAX);
     name_keys(&d);
     for (size_t i = 0; i < SCRIPT_COUNT; i++)
-        freeReplyObject(redis_answer(d.redis, redisCommand(d.redis, "SCRIPT LOAD %s", queue_scripts[i].source)));
+        freeReplyObject(
+            redis_answer(d.redis, redisCommand(d.redis, "SCRIPT LOAD %s", queue_scripts[i].source)));
     redis_us = cpu_us(redis_pid);
     own_us = cpu_us(getpid());
     started_us = clock_steady_us();
     drain(&d);
-    printf("%zu %.6f %.0f %.0f\n", d.done, (double)(clock_steady_us() - started_us) / 1e6, cpu_us(getpid()) - own_us,
-        cpu_us(redis_pid) - redis_us);
+    printf("%zu %.6f %.0f %.0f\n", d.done, (double)(clock_steady_us() - started_us) / 1e6,
+        cpu_us(getpid()) - own_us, cpu_us(redis_pid) - redis_us);
     redisFree(d.redis);
     return 0;
 }

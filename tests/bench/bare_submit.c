@@ -1,8 +1,9 @@
 /*
- * bare_submit: the limit that the api is measured against: evhttp, jansson and hiredis with nothing of ours between them.
- * For each POST it parses the body, sends one EVALSHA of the very script that the api uses with keys and a record of the
- * same size (so that Redis does the same work: SET NX, LPUSH, HINCRBY), and answers 202 with the id when Redis has
- * answered. It checks nothing, routes, counts and logs nothing, and does not survive the loss of Redis.
+ * bare_submit: the limit that the api is measured against: evhttp, jansson and hiredis with nothing of ours
+ * between them. For each POST it parses the body, sends one EVALSHA of the very script that the api uses with
+ * keys and a record of the same size (so that Redis does the same work: SET NX, LPUSH, HINCRBY), and answers
+ * 202 with the id when Redis has answered. It checks nothing, routes, counts and logs nothing, and does not
+ * survive the loss of Redis.
  *
  *     bare_submit REDIS_PORT [PORT]
  *
@@ -59,8 +60,8 @@ static void submit(struct bare *b, struct evhttp_request *http, const char *reco
 {
     struct request *r = malloc(sizeof(*r));
     char key[80];
-    const char *arguments[] = {"EVALSHA", queue_scripts[SCRIPT_SUBMIT].sha1, "3", key, SHARD "ready", SHARD "stats",
-        NULL, record};
+    const char *arguments[] = {
+        "EVALSHA", queue_scripts[SCRIPT_SUBMIT].sha1, "3", key, SHARD "ready", SHARD "stats", NULL, record};
     size_t lengths[] = {7, 40, 1, 0, sizeof(SHARD "ready") - 1, sizeof(SHARD "stats") - 1, 0, length};
 
     if (!r)
@@ -108,8 +109,8 @@ static unsigned listen_on(struct bare *b, struct evhttp *http, unsigned port)
     struct evconnlistener *listener;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listener = evconnlistener_new_bind(b->base, NULL, NULL, LEV_OPT_REUSEABLE_PORT | LEV_OPT_CLOSE_ON_FREE, 512,
-        (struct sockaddr *)&address, sizeof(address));
+    listener = evconnlistener_new_bind(b->base, NULL, NULL, LEV_OPT_REUSEABLE_PORT | LEV_OPT_CLOSE_ON_FREE,
+        512, (struct sockaddr *)&address, sizeof(address));
     if (!listener || !evhttp_bind_listener(http, listener) ||
         getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) < 0)
         die("port %u cannot be listened on", port);

@@ -1,5 +1,6 @@
 /*
- * bench: what the programs of this folder share. Each of them is one small file; run.sh starts them and does the sums.
+ * bench: what the programs of this folder share. Each of them is one small file; run.sh starts them and does
+ * the sums.
  */
 #ifndef JOBGATE_BENCH_H
 #define JOBGATE_BENCH_H
@@ -50,8 +51,8 @@ static inline double cpu_us(long long pid)
         die("%s cannot be read: is process %lld still there?", path, pid);
     fclose(file);
     after_name = strrchr(line, ')');
-    if (!after_name || sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user_ticks,
-                           &system_ticks) != 2)
+    if (!after_name || sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+                           &user_ticks, &system_ticks) != 2)
         die("%s is not as proc(5) says", path);
     return (double)(user_ticks + system_ticks) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }

@@ -1,10 +1,11 @@
 /*
- * load: fills the queue `default` with jobs of the type `echo`, pipelined, through the same code as the api's.
+ * load: fills the queue `default` with jobs of the type `echo`, pipelined, through the same code as the
+ * api's.
  *
  *     load REDIS_PORT JOBS PAYLOAD_BYTES
  *
- * The payload is a JSON string of that many bytes, with its quotes. Prints nothing; exit status 0 says that Redis has
- * accepted all of them.
+ * The payload is a JSON string of that many bytes, with its quotes. Prints nothing; exit status 0 says that
+ * Redis has accepted all of them.
  */
 #include "common/base/mem.h"
 #include "common/queue/queue.h"
@@ -91,7 +92,8 @@ static void run(struct load *l, unsigned port)
 
 int main(int argc, char **argv)
 {
-    struct load l = {.spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON, .max_attempts = MAX_ATTEMPTS_DEFAULT}};
+    struct load l = {
+        .spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON, .max_attempts = MAX_ATTEMPTS_DEFAULT}};
 
     if (argc != 4)
         die("load REDIS_PORT JOBS PAYLOAD_BYTES");

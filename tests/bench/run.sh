@@ -8,6 +8,7 @@
 #   JOBS=200000     in the queue when a worker is let loose on it; a quarter of them where results are stored over HTTP
 #   CONCURRENCY=256 of the worker that drains no-op jobs
 set -euo pipefail
+export LC_ALL=C.UTF-8 # ${#text} is to count characters
 
 rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
@@ -159,6 +160,10 @@ ratio() {
     paste "$directory/$1.figure" "$directory/$2.figure" | awk '{ print $1 / $2 }' | median_of
 }
 
+resident_mib() {
+    awk '/^VmRSS:/ { printf "%.2f", $2 / 1024 }' "/proc/$1/status"
+}
+
 per_job() {
     awk -v a="$1" -v n="$2" 'BEGIN { printf "%.2f", a / n }'
 }
@@ -204,11 +209,11 @@ submit_bare() {
 
 submit_ours() {
     local first address
-    export BLOB_URL=file://$directory/blobs
     API_LISTEN=127.0.0.1:0 start_api api
     first=$pid
     address=$(listening api api)
     load_server api "${address##*:}" "$first"
+    note api.resident "$(resident_mib "$first")"
     API_LISTEN=$address start_api api2
     load_server api2 "${address##*:}" "$first" "$pid"
     stop "$first" "$pid"
@@ -252,6 +257,7 @@ drain_ours() {
     redis rename 'jobgate:{default.0}:ready' bench:held >/dev/null
     start_worker
     figures=$("$bench/watch_drain" "$redis_port" "$redis_pid" "$pid" "$count") || die "$name could not be measured"
+    note "$name.resident" "$(resident_mib "$pid")"
     stop "$pid"
     check_drained "$count" "$name"
     # shellcheck disable=SC2086 # four numbers
@@ -259,28 +265,42 @@ drain_ours() {
 }
 
 drain_inline() {
-    export BLOB_URL=file://$directory/blobs RESULT_STORE=large WORKER_CONCURRENCY=$concurrency
+    export RESULT_STORE=large WORKER_CONCURRENCY=$concurrency
     drain_ours drain "$jobs" 64
     LOG_LEVEL=warn drain_ours drain_warn "$jobs" 64
     WORKER_CONCURRENCY=64 drain_ours drain_64 "$jobs" 64
     unset RESULT_STORE WORKER_CONCURRENCY
 }
 
-drain_to_sink() {
-    local sink sink_port count=$((jobs / 4)) put
-    start_bare sink "$bench/sink"
-    sink=$pid
-    sink_port=$(<"$directory/sink.log")
-    export BLOB_URL=http://127.0.0.1:$sink_port/benchaccount/results RESULT_STORE=always
+# The container that the sink plays, with a shared key.
+use_sink() {
+    export BLOB_URL=http://127.0.0.1:$sink_port/benchaccount/results
     AZURE_STORAGE_KEY=$(head -c 64 /dev/zero | base64 -w0)
     export AZURE_STORAGE_KEY
+}
+
+use_directory() {
+    export BLOB_URL=file://$directory/blobs
+    unset AZURE_STORAGE_KEY
+}
+
+count_put() {
+    curl -sf "http://127.0.0.1:$sink_port/count"
+}
+
+# Three runs; the sink must have got every result, whole.
+drain_to_sink() {
+    local count=$((jobs / 4)) blobs bytes blobs_before bytes_before
+    read -r blobs_before bytes_before < <(count_put)
+    use_sink
     drain_ours store "$count" 1024
     LOG_LEVEL=warn drain_ours store_warn "$count" 1024
     WORKER_CONCURRENCY=64 drain_ours store_64 "$count" 1024
-    put=$(curl -sf "http://127.0.0.1:$sink_port/count")
-    [ "$put" = "$((3 * count)) $((3 * count * 1024))" ] || die "the sink got \"$put\" (blobs, bytes) for $((3 * count)) results of 1 KiB"
-    unset RESULT_STORE AZURE_STORAGE_KEY
-    stop "$sink"
+    use_directory
+    read -r blobs bytes < <(count_put)
+    if [ $((blobs - blobs_before)) -ne $((3 * count)) ] || [ $((bytes - bytes_before)) -ne $((3 * count * 1024)) ]; then
+        die "the sink got $((blobs - blobs_before)) blobs of $((bytes - bytes_before)) bytes for $((3 * count)) results of 1 KiB"
+    fi
 }
 
 # ---- memory and start ----
@@ -300,23 +320,32 @@ measure_redis_memory() {
     redis flushall >/dev/null
 }
 
+# measure_start PART SUFFIX: with the blob store that the caller chose.
 measure_start() {
-    local part figures
-    export BLOB_URL=file://$directory/blobs REDIS_URL=redis://127.0.0.1:$redis_port
+    local figures
+    figures=$(API_LISTEN=127.0.0.1:0 OPS_LISTEN=127.0.0.1:0 REDIS_URL=redis://127.0.0.1:$redis_port \
+        "$bench/start_time" 1000 "$bin/jobgate-$1") || die "the start of jobgate-$1 could not be measured"
+    note "start_$1$2" "${figures% *}"
+    note "resident_$1$2" "$(per_job "${figures#* }" 1024)"
+}
+
+measure_starts() {
+    local part
     for part in api worker; do
-        figures=$(API_LISTEN=127.0.0.1:0 OPS_LISTEN=127.0.0.1:0 "$bench/start_time" 1000 "$bin/jobgate-$part") ||
-            die "the start of jobgate-$part could not be measured"
-        note "start_$part" "${figures% *}"
-        note "resident_$part" "$(per_job "${figures#* }" 1024)"
+        measure_start "$part" ''
+        use_sink
+        measure_start "$part" _http
+        use_directory
     done
-    unset REDIS_URL
 }
 
 # ---- the table ----
 
-# line WHAT MEASURED LIMIT RATIO GOAL REACHED
+# line WHAT MEASURED LIMIT RATIO GOAL REACHED. printf would count the bytes of "µ".
 line() {
-    printf '%-52s %12s %12s %7s %9s  %s\n' "$@"
+    local what=$1
+    shift
+    printf '%s%*s %10s %10s %6s %7s  %s\n' "$what" $((54 - ${#what})) '' "$@" | sed 's/ *$//'
 }
 
 # is_reached VALUE GOAL, where GOAL is like "<=1.2"
@@ -350,19 +379,19 @@ print_table() {
     line 'what' 'measured' 'limit' 'ratio' 'goal' 'reached'
     line "submit ($connections connections, 200-byte JSON)" '' '' '' '' ''
     row '  requests/s' %.0f api.rate bare.rate '>=0.8'
-    row '  CPU µs/request' ' %.1f' api.cpu bare.cpu '<=1.2'
+    row '  CPU µs/request' %.1f api.cpu bare.cpu '<=1.2'
     row '  p99 µs' %.0f api.p99 bare.p99
-    row '  Redis µs/request' ' %.1f' api.redis bare.redis
+    row '  Redis µs/request' %.1f api.redis bare.redis
     row '  two processes: requests/s' %.0f api2.rate bare2.rate
-    row '  two processes: CPU µs/request' ' %.1f' api2.cpu bare2.cpu
+    row '  two processes: CPU µs/request' %.1f api2.cpu bare2.cpu
     line "drain (no-op jobs, results in Redis, $concurrency at once)" '' '' '' '' ''
     row '  jobs/s' %.0f drain.rate bare_drain.rate '>=0.45'
-    row '  CPU µs/job' ' %.1f' drain.cpu bare_drain.cpu
-    row '  Redis µs/job' ' %.1f' drain.redis bare_drain.redis
+    row '  CPU µs/job' %.1f drain.cpu bare_drain.cpu
+    row '  Redis µs/job' %.1f drain.redis bare_drain.redis
     row '  LOG_LEVEL=warn: jobs/s' %.0f drain_warn.rate bare_drain.rate
-    row '  LOG_LEVEL=warn: CPU µs/job' ' %.1f' drain_warn.cpu bare_drain.cpu
+    row '  LOG_LEVEL=warn: CPU µs/job' %.1f drain_warn.cpu bare_drain.cpu
     row '  64 at once: jobs/s' %.0f drain_64.rate bare_drain.rate
-    row '  64 at once: CPU µs/job' ' %.1f' drain_64.cpu bare_drain.cpu
+    row '  64 at once: CPU µs/job' %.1f drain_64.cpu bare_drain.cpu
     line 'store (no-op jobs, results of 1 KiB put over HTTP)' '' '' '' '' ''
     plain '  CPU µs/job, 16 at once (the default)' %.1f store.cpu '<=60'
     plain '  LOG_LEVEL=warn: CPU µs/job' %.1f store_warn.cpu
@@ -373,8 +402,15 @@ print_table() {
     plain '  Redis: bytes of its record alone' %.0f record_bytes
     plain '  api, idle: resident MiB' %.1f resident_api '<=10'
     plain '  worker, idle: resident MiB' %.1f resident_worker '<=10'
+    plain '  api, idle, blob store over HTTP: resident MiB' %.1f resident_api_http '<=10'
+    plain '  worker, idle, blob store over HTTP: resident MiB' %.1f resident_worker_http '<=10'
+    plain '  api, after the load on it: resident MiB' %.1f api.resident
+    plain '  worker, after its no-op jobs: resident MiB' %.1f drain.resident
+    plain '  worker, after its results over HTTP: resident MiB' %.1f store.resident
     plain '  api: start to ready, ms' %.1f start_api '<=50'
     plain '  worker: start to ready, ms' %.1f start_worker '<=50'
+    plain '  api, blob store over HTTP: start to ready, ms' %.1f start_api_http '<=50'
+    plain '  worker, blob store over HTTP: start to ready, ms' %.1f start_worker_http '<=50'
 }
 
 main() {
@@ -382,9 +418,12 @@ main() {
     mkdir "$directory/blobs"
     printf '{"types": {"echo": {"kind": "builtin", "builtin": "echo"}}}\n' >"$directory/handlers.json"
     export HANDLERS_FILE=$directory/handlers.json
-    unset LOG_LEVEL WORKER_CONCURRENCY WORKER_BATCH RESULT_STORE API_LOOPS AZURE_STORAGE_CONNECTION_STRING BLOB_URL
+    unset LOG_LEVEL WORKER_CONCURRENCY WORKER_BATCH RESULT_STORE API_LOOPS AZURE_STORAGE_CONNECTION_STRING
+    use_directory
     write_load
     start_redis
+    start_bare sink "$bench/sink"
+    sink_port=$(<"$directory/sink.log")
     for round in $(seq "$rounds"); do
         echo "bench: round $round of $rounds" >&2
         submit_bare
@@ -393,7 +432,7 @@ main() {
         drain_inline
         drain_to_sink
         measure_redis_memory
-        measure_start
+        measure_starts
     done
     print_table
 }

@@ -1,11 +1,12 @@
 /*
- * sink: answers as Blob Storage does and keeps nothing: what is left of a put's cost is the client's. Plain HTTP/1.1 on
- * loopback, connections kept alive.
+ * sink: answers as Blob Storage does and keeps nothing: what is left of a put's cost is the client's. Plain
+ * HTTP/1.1 on loopback, connections kept alive.
  *
  *     sink [PORT]
  *
- * Prints the port that it listens on. PUT: 201 with the headers that a client looks at, when the request is signed, else
- * 403. `GET /count`: the blobs and bytes that were put so far. Any other GET or HEAD: 200, a container's properties.
+ * Prints the port that it listens on. PUT: 201 with the headers that a client looks at, when the request is
+ * signed, else 403. `GET /count`: the blobs and bytes that were put so far. Any other GET or HEAD: 200, a
+ * container's properties.
  */
 #include "tests/bench/bench.h"
 

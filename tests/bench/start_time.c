@@ -1,11 +1,11 @@
 /*
- * start_time: starts a program of ours and measures how long it takes until /readyz answers 200, and how much memory it
- * has when it has been idle for a while.
+ * start_time: starts a program of ours and measures how long it takes until /readyz answers 200, and how much
+ * memory it has when it has been idle for a while.
  *
  *     OPS_LISTEN=127.0.0.1:0 start_time IDLE_MS PROGRAM
  *
- * Prints: milliseconds from before the fork to the answer, resident KiB after IDLE_MS. The program's address is read from
- * its start-up line; from then on it is asked in a tight loop.
+ * Prints: milliseconds from before the fork to the answer, resident KiB after IDLE_MS. The program's address
+ * is read from its start-up line; from then on it is asked in a tight loop.
  */
 #include "tests/bench/bench.h"
 
@@ -43,7 +43,8 @@ static unsigned read_ops_port(FILE *output)
     while (output && fgets(line, sizeof(line), output)) {
         const char *address = strstr(line, "\"ops\":\"");
 
-        if (strstr(line, "\"listening\"") && address && sscanf(address, "\"ops\":\"127.0.0.1:%u\"", &port) == 1)
+        if (strstr(line, "\"listening\"") && address &&
+            sscanf(address, "\"ops\":\"127.0.0.1:%u\"", &port) == 1)
             return port;
     }
     die("the program said no \"listening\" with the address of its ops port");
@@ -58,7 +59,8 @@ static bool is_ready(unsigned port)
     ssize_t n = -1;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && write(fd, request, sizeof(request) - 1) > 0)
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        write(fd, request, sizeof(request) - 1) > 0)
         n = read(fd, answer, sizeof(answer) - 1);
     close(fd);
     return n >= 12 && memcmp(answer + 8, " 200", 4) == 0;

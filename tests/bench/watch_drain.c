@@ -3,8 +3,9 @@
  *
  *     watch_drain REDIS_PORT REDIS_PID WORKER_PID JOBS
  *
- * The ids wait in the list `bench:held`; renamed to the queue's ready list they wake the worker all at once, so that
- * neither its start nor the filling is in the figures. Prints: jobs, seconds, the worker's CPU time in µs, Redis's.
+ * The ids wait in the list `bench:held`; renamed to the queue's ready list they wake the worker all at once,
+ * so that neither its start nor the filling is in the figures. Prints: jobs, seconds, the worker's CPU time
+ * in µs, Redis's.
  */
 #include "common/queue/keys.h"
 #include "tests/bench/bench.h"
@@ -63,7 +64,8 @@ int main(int argc, char **argv)
     freeReplyObject(redis_answer(c, redisCommand(c, "RENAME bench:held %s", ready.text)));
     wait_until_done(c, &stats, jobs);
     seconds = (double)(clock_steady_us() - started_us) / 1e6;
-    printf("%lld %.6f %.0f %.0f\n", jobs, seconds, cpu_us(pids[0]) - before_us[0], cpu_us(pids[1]) - before_us[1]);
+    printf("%lld %.6f %.0f %.0f\n", jobs, seconds, cpu_us(pids[0]) - before_us[0],
+        cpu_us(pids[1]) - before_us[1]);
     redisFree(c);
     return 0;
 }

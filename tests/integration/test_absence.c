@@ -1,6 +1,6 @@
 /*
- * Absence: Redis or the blob store is not there, goes away, stands still or forgets; and comes back. Both programs say so
- * once, go on with what they can, and recover by themselves.
+ * Absence: Redis or the blob store is not there, goes away, stands still or forgets; and comes back. Both
+ * programs say so once, go on with what they can, and recover by themselves.
  */
 #include <check.h>
 #include <signal.h>
@@ -113,7 +113,8 @@ START_TEST(both_start_without_redis_and_without_the_store)
         expect_check(programs[i], "redis", false);
         expect_check(programs[i], "blob_store", false);
         ck_assert_uint_eq(scene_count_log(programs[i], "\"level\":\"warn\"", " away: "), 1);
-        ck_assert_uint_eq(scene_count_log(programs[i], "\"level\":\"warn\"", "the blob store cannot be used"), 1);
+        ck_assert_uint_eq(
+            scene_count_log(programs[i], "\"level\":\"warn\"", "the blob store cannot be used"), 1);
         ck_assert_uint_eq(scene_count_log(programs[i], "\"level\":\"error\"", ""), 0);
     }
     snprintf(url, sizeof(url), "%s/healthz", jobgate_ops_url(s.api));
@@ -141,7 +142,7 @@ START_TEST(both_stop_well_while_everything_is_away)
     redis_server_kill(s.redis);
     azurite_kill(s.azurite);
     s.api = scene_new_api(&s, NULL);
-    s.worker = scene_new_worker(&s, NULL);
+    s.worker = scene_new_worker(&s, (const char *[]){"DRAIN_S=1", NULL});
     jobgate_wait_ready(s.worker, 503);
     ck_assert_int_eq(jobgate_stop(s.api), 0);
     ck_assert_int_ge(jobgate_stop(s.worker), 0); /* by itself, and not by a signal */
@@ -161,6 +162,7 @@ START_TEST(job_that_runs_while_redis_is_killed_is_settled_when_it_is_back)
     scene_touch(&s, "go");
     scene_wait_lines(&s, "ends", 1);
     redis_server_restart(s.redis);
+    jobgate_wait_ready(s.api, 200);
     scene_expect_result(&s, id, "done\n", 5);
     ck_assert_uint_eq(scene_count_lines(&s, "starts"), 1);
     ck_assert_uint_eq(scene_count_log(s.worker, "\"level\":\"warn\"", " away: "), 1);
@@ -175,13 +177,14 @@ START_TEST(redis_that_comes_and_goes_loses_nothing)
     char *ids[JOBS];
 
     for (int i = 0; i < JOBS; i++) {
-        if (i % 20 == 10)
+        if (i % 20 == 10) {
             redis_server_kill(s.redis);
-        if (i % 20 == 10)
             redis_server_restart(s.redis);
+        }
         for (int64_t deadline_ms = clock_steady_ms() + 30000; try_to_submit(&ids[i]) != 202;)
             ck_assert(wait_until(deadline_ms));
     }
+    jobgate_wait_ready(s.api, 200);
     for (int i = 0; i < JOBS; i++) {
         scene_expect_result(&s, ids[i], "1", 1);
         free(ids[i]);
@@ -303,7 +306,8 @@ static const struct {
     void (*come)(void);
 } absences[] = {{kill_store, restart_store}, {freeze_store, thaw_store}};
 
-/* The result is kept and written when the store is back; no attempt is used up, nothing else is claimed meanwhile. */
+/* The result is kept and written when the store is back; no attempt is used up, nothing else is claimed
+ * meanwhile. */
 START_TEST(result_waits_for_a_store_that_is_away)
 {
     AUTO(free) char *running = NULL;

@@ -1,6 +1,6 @@
 /*
- * Bad input: what callers, handlers and a Redis in trouble get for an answer. Every error is a problem (RFC 9457), and
- * nothing of what is refused reaches the queue.
+ * Bad input: what callers, handlers and a Redis in trouble get for an answer. Every error is a problem (RFC
+ * 9457), and nothing of what is refused reaches the queue.
  */
 #include <check.h>
 #include <unistd.h>
@@ -33,7 +33,8 @@ static void close_scene(void)
     scene_close(&s);
 }
 
-static void post(const char *content_type, const char *query, const void *body, size_t length, struct http_reply *reply)
+static void post(
+    const char *content_type, const char *query, const void *body, size_t length, struct http_reply *reply)
 {
     char url[URL_SIZE];
     char header[160];
@@ -97,8 +98,8 @@ START_TEST(what_is_not_json_gets_400_with_the_place)
     post("application/json", "", bad_json[_i].body, length, &reply);
     problem = scene_problem(&reply, 400, "bad_json");
     detail = json_text_at(problem, "/detail");
-    ck_assert_msg(strstr(detail, bad_json[_i].where) && strstr(detail, bad_json[_i].why), "\"%s\" and \"%s\" in \"%s\"?",
-        bad_json[_i].where, bad_json[_i].why, detail);
+    ck_assert_msg(strstr(detail, bad_json[_i].where) && strstr(detail, bad_json[_i].why),
+        "\"%s\" and \"%s\" in \"%s\"?", bad_json[_i].where, bad_json[_i].why, detail);
     assert_nothing_reached_redis();
 }
 END_TEST
@@ -131,7 +132,8 @@ START_TEST(nesting_passes_to_64_levels_and_no_further)
 
         post("application/json", "", body->data, body->length, &reply);
         problem = scene_problem(&reply, 400, "bad_json");
-        ck_assert_ptr_nonnull(strstr(json_text_at(problem, "/detail"), "line 1, column 89: nested more than 64 deep"));
+        ck_assert_ptr_nonnull(
+            strstr(json_text_at(problem, "/detail"), "line 1, column 89: nested more than 64 deep"));
     }
     assert_nothing_reached_redis();
     id = jobgate_submit(s.api, deepest.data);
@@ -170,10 +172,12 @@ static const struct {
     {"{\"type\":\"echo\",\"timeout_s\":\"5\"}", {"/timeout_s"}},
     {"{\"type\":\"echo\",\"metadata\":[]}", {"/metadata"}},
     {"{\"type\":\"echo\",\"metadata\":{\"a\":1}}", {"/metadata/a"}},
-    {"{\"type\":\"echo\",\"metadata\":{\"1a\":\"x\",\"a/b~c\":\"\",\"\":\"\"}}", {"/metadata/1a", "/metadata/a~1b~0c", "/metadata/"}},
+    {"{\"type\":\"echo\",\"metadata\":{\"1a\":\"x\",\"a/b~c\":\"\",\"\":\"\"}}",
+        {"/metadata/1a", "/metadata/a~1b~0c", "/metadata/"}},
     {"{\"type\":\"echo\",\"surprise\":1}", {"/surprise"}},
     {"{\"type\":\"echo\",\"a/b~c\":1,\"\":2}", {"/a~1b~0c", "/"}},
-    {"{\"type\":7,\"queue\":\"Not A Queue\",\"timeout_s\":0,\"metadata\":{\"1a\":\"x\",\"b\":5,\"good\":\"\"},\"surprise\":1,"
+    {"{\"type\":7,\"queue\":\"Not A "
+     "Queue\",\"timeout_s\":0,\"metadata\":{\"1a\":\"x\",\"b\":5,\"good\":\"\"},\"surprise\":1,"
      "\"payload\":1}",
         {"/type", "/queue", "/timeout_s", "/metadata/1a", "/metadata/b", "/surprise"}},
 };
@@ -253,7 +257,8 @@ END_TEST
 
 START_TEST(malformed_query_gets_400)
 {
-    static const char *const queries[] = {"?type=echo%00", "?type=echo%00cat&queue=default", "?a%00=b&type=echo"};
+    static const char *const queries[] = {
+        "?type=echo%00", "?type=echo%00cat&queue=default", "?a%00=b&type=echo"};
 
     for (size_t i = 0; i < ARRAY_LENGTH(queries); i++) {
         AUTO_REPLY struct http_reply reply = {0};
@@ -328,7 +333,9 @@ START_TEST(unknown_encoding_gets_415_with_those_that_serve)
 
         snprintf(header, sizeof(header), "Content-Encoding: %s",
             i < ARRAY_LENGTH(encodings) ? encodings[i] : "identity");
-        http_ask(&(struct http_ask){.url = url, .headers = (const char *[]){header, NULL}, .body = "x", .body_length = 1},
+        http_ask(
+            &(struct http_ask){
+                .url = url, .headers = (const char *[]){header, NULL}, .body = "x", .body_length = 1},
             &reply);
         if (i == ARRAY_LENGTH(encodings)) {
             ck_assert_int_eq(reply.status, 202);
@@ -375,8 +382,8 @@ START_TEST(too_large_a_body_is_refused_by_its_announcement)
 }
 END_TEST
 
-/* One byte more than the limit; and so much that it does not fit into the sockets' buffers, from a client that reads only
- * when it has sent everything. */
+/* One byte more than the limit; and so much that it does not fit into the sockets' buffers, from a client
+ * that reads only when it has sent everything. */
 START_TEST(client_that_sends_everything_first_still_reads_the_413)
 {
     static const size_t sizes[] = {1048577, 2000000, MANY_BYTES};
@@ -387,10 +394,11 @@ START_TEST(client_that_sends_everything_first_still_reads_the_413)
         AUTO_REPLY struct http_reply reply = {0};
         char head[128];
 
-        snprintf(head, sizeof(head), "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
-            sizes[i]);
+        snprintf(head, sizeof(head),
+            "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", sizes[i]);
         ck_assert(wire_say(fd, head));
-        ck_assert_msg(wire_send(fd, data, sizes[i]), "the connection broke while %zu bytes were sent", sizes[i]);
+        ck_assert_msg(
+            wire_send(fd, data, sizes[i]), "the connection broke while %zu bytes were sent", sizes[i]);
         ck_assert_msg(wire_hear(fd, &reply), "%s", reply.failure);
         assert_too_big(&reply, "1048576 bytes");
         close(fd);
@@ -405,7 +413,8 @@ START_TEST(body_in_chunks_is_cut_off_at_the_limit)
     AUTO(free) char *data = mem_zalloc(65536);
     AUTO_REPLY struct http_reply reply = {0};
 
-    ck_assert(wire_say(fd, "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    ck_assert(
+        wire_say(fd, "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
     for (int i = 0; i < 17; i++) {
         ck_assert(wire_say(fd, "10000\r\n"));
         ck_assert(wire_send(fd, data, 65536));
@@ -570,7 +579,9 @@ START_TEST(redis_away_gets_503_on_every_path)
         bool is_get = i < ARRAY_LENGTH(paths);
 
         snprintf(url, sizeof(url), "%s/v1/jobs%s", jobgate_url(s.api), is_get ? paths[i] : "?type=echo");
-        http_ask(&(struct http_ask){.url = url, .body = is_get ? NULL : "x", .body_length = !is_get, .timeout_ms = 10000},
+        http_ask(
+            &(struct http_ask){
+                .url = url, .body = is_get ? NULL : "x", .body_length = !is_get, .timeout_ms = 10000},
             &reply);
         assert_busy(&reply, "redis_away");
     }
@@ -587,7 +598,8 @@ START_TEST(redis_over_its_memory_gets_503_and_drains)
     int accepted = 0;
 
     redis_server_free(s.redis);
-    s.redis = redis_server_start((const char *[]){"--maxmemory", "12mb", "--maxmemory-policy", "noeviction", NULL});
+    s.redis =
+        redis_server_start((const char *[]){"--maxmemory", "12mb", "--maxmemory-policy", "noeviction", NULL});
     jobgate_free(s.api);
     s.api = NULL;
     scene_start_api(&s, NULL);
@@ -604,7 +616,8 @@ START_TEST(redis_over_its_memory_gets_503_and_drains)
     ck_assert_int_gt(accepted, 0);
     ck_assert_int_eq(redis_server_integer(s.redis, "LLEN jobgate:{default.0}:ready"), accepted);
     scene_start_worker(&s, NULL);
-    jobgate_wait_metric(s.worker, "jobgate_jobs_finished_total{type=\"sha256\",state=\"succeeded\"}", accepted);
+    jobgate_wait_metric(
+        s.worker, "jobgate_jobs_finished_total{type=\"sha256\",state=\"succeeded\"}", accepted);
     id = jobgate_submit_raw(s.api, "type=cat", "text/plain", data, PAYLOAD);
     scene_expect_result(&s, id, data, PAYLOAD);
 }

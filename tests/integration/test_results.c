@@ -52,7 +52,8 @@ static char *list_directory(const char *folder)
     char *names = NULL;
 
     snprintf(path, sizeof(path), "%s/blobs", s.directory);
-    ck_assert_int_eq(process_run((const char *[]){"find", path, "-type", "f", "-path", "*/blobs/*", "-printf", "%P\n", NULL},
+    ck_assert_int_eq(process_run((const char *[]){"find", path, "-type", "f", "-path", "*/blobs/*", "-printf",
+                                     "%P\n", NULL},
                          NULL, 10000, &names),
         0);
     (void)folder;
@@ -259,7 +260,8 @@ START_TEST(container_is_made_when_it_is_missing)
 }
 END_TEST
 
-/* Whoever wrote it first made the result; the handler's own is discarded, and the job says what is really there. */
+/* Whoever wrote it first made the result; the handler's own is discarded, and the job says what is really
+ * there. */
 START_TEST(blob_that_is_there_already_is_the_result)
 {
     AUTO(free) char *id = NULL;
@@ -299,12 +301,14 @@ START_TEST(wrong_key_says_so_and_claims_nothing)
     s.worker = scene_new_worker(&s, NULL);
     id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
     jobgate_wait_ready(s.worker, 503);
-    while (readiness = scene_readiness(s.worker), !strstr(json_text_at(readiness, "/checks/blob_store/detail"), "403")) {
+    while (readiness = scene_readiness(s.worker),
+        !strstr(json_text_at(readiness, "/checks/blob_store/detail"), "403")) {
         json_decref(readiness);
         usleep(10000);
     }
     ck_assert(json_is_false(json_at(readiness, "/checks/blob_store/ok")));
-    ck_assert_ptr_nonnull(strstr(json_text_at(readiness, "/checks/blob_store/detail"), "AuthorizationFailure"));
+    ck_assert_ptr_nonnull(
+        strstr(json_text_at(readiness, "/checks/blob_store/detail"), "AuthorizationFailure"));
     usleep(300000); /* in which it would have claimed the job */
     job = jobgate_job(s.api, id);
     ck_assert_str_eq(json_text_at(job, "/state"), "queued");
@@ -463,8 +467,10 @@ START_TEST(client_may_leave_in_the_middle)
     scene_expect_result(&s, id, expected, LARGE);
     jobgate_wait_metric(s.api, "jobgate_http_requests_in_flight", 0);
     deadline_ms = clock_steady_ms() + 30000;
-    while (jobgate_metric(s.api, "process_open_fds") > fds + 8) /* connections to the store are kept for the next */
-        ck_assert_msg(wait_until(deadline_ms), "%g descriptors are open", jobgate_metric(s.api, "process_open_fds"));
+    while (jobgate_metric(s.api, "process_open_fds") >
+           fds + 8) /* connections to the store are kept for the next */
+        ck_assert_msg(
+            wait_until(deadline_ms), "%g descriptors are open", jobgate_metric(s.api, "process_open_fds"));
     ck_assert_int_eq(jobgate_stop(s.api), 0);
     scene_close(&s);
 }

@@ -48,7 +48,8 @@ static void assert_time(const json_t *job, const char *pointer)
 
     ck_assert_uint_eq(strlen(text), strlen(form));
     for (size_t i = 0; form[i]; i++)
-        ck_assert_msg(form[i] == 'd' ? isdigit((unsigned char)text[i]) : form[i] == text[i], "%s is %s", pointer, text);
+        ck_assert_msg(
+            form[i] == 'd' ? isdigit((unsigned char)text[i]) : form[i] == text[i], "%s is %s", pointer, text);
 }
 
 static void assert_absent(const json_t *job, const char *const *pointers)
@@ -87,8 +88,8 @@ START_TEST(accepted_job_is_named_in_the_headers_and_the_body)
     ck_assert_str_eq(json_text_at(job, "/state"), "queued");
     ck_assert_int_eq(json_int_at(job, "/attempt"), 0);
     assert_time(job, "/created_at");
-    assert_absent(job, (const char *const[]){
-                           "/started_at", "/finished_at", "/result", "/error", "/metadata", "/links/result", NULL});
+    assert_absent(job, (const char *const[]){"/started_at", "/finished_at", "/result", "/error", "/metadata",
+                           "/links/result", NULL});
     again = jobgate_job(s.api, json_text_at(job, "/id"));
     ck_assert(json_equal(job, again));
 }
@@ -127,7 +128,8 @@ END_TEST
 static const char *const kept_payloads[] = {
     "9223372036854775807",
     "-9223372036854775808",
-    "{\"big\":9223372036854775807, \"small\":-9223372036854775808,\n \"list\" : [9007199254740993, 1.10, 1e2, -0]}",
+    "{\"big\":9223372036854775807, \"small\":-9223372036854775808,\n \"list\" : [9007199254740993, 1.10, "
+    "1e2, -0]}",
     "\"\\u00e9 and \xc3\xa9 and \\ud83d\\ude00 and \\\"payload\\\": and \\u0000\"",
     "{\"payload\":{\"payload\":[{},[],\"\"]},\"z\":1,\"a\":2}",
     "null",
@@ -165,8 +167,8 @@ END_TEST
 
 START_TEST(number_that_cannot_be_kept_exactly_is_refused)
 {
-    static const char *const numbers[] = {"9223372036854775808", "-9223372036854775809", "18446744073709551616",
-        "1e400", "{\"deep\":[100000000000000000000]}"};
+    static const char *const numbers[] = {"9223372036854775808", "-9223372036854775809",
+        "18446744073709551616", "1e400", "{\"deep\":[100000000000000000000]}"};
 
     scene_start_api(&s, NULL);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
@@ -200,8 +202,8 @@ START_TEST(raw_payload_passes_byte_for_byte)
     start_both();
     fill_all_pairs(data);
     for (size_t i = 0; i < ARRAY_LENGTH(queries); i++) {
-        AUTO(free) char *id =
-            jobgate_submit_raw(s.api, queries[i], "application/octet-stream", data, sizeof(data));
+        AUTO(free)
+        char *id = jobgate_submit_raw(s.api, queries[i], "application/octet-stream", data, sizeof(data));
 
         scene_expect_result(&s, id, data, sizeof(data));
     }
@@ -235,13 +237,13 @@ END_TEST
 /* A type in the query makes the body the payload, whatever it calls itself and whether it is JSON or not. */
 START_TEST(type_in_the_query_makes_json_a_raw_payload)
 {
-    static const char *const bodies[] = {
-        "{\"type\" : \"echo\",  \"payload\": 1}\n", "{not json", "  [1, 1]  ", "{\"a\":1,\"a\":99999999999999999999}"};
+    static const char *const bodies[] = {"{\"type\" : \"echo\",  \"payload\": 1}\n", "{not json",
+        "  [1, 1]  ", "{\"a\":1,\"a\":99999999999999999999}"};
 
     start_both();
     for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
-        AUTO(free) char *id =
-            jobgate_submit_raw(s.api, "type=cat", "application/json", bodies[i], strlen(bodies[i]));
+        AUTO(free)
+        char *id = jobgate_submit_raw(s.api, "type=cat", "application/json", bodies[i], strlen(bodies[i]));
 
         scene_expect_result(&s, id, bodies[i], strlen(bodies[i]));
     }
@@ -340,8 +342,8 @@ static long long counted(const char *section, const char *name)
 
 enum { CROWD = 32 };
 
-/* While Redis stands still, so many submissions gather; when it goes on, it finds them all in a few reads. An api that
- * waited for one answer before the next would need a read for each. */
+/* While Redis stands still, so many submissions gather; when it goes on, it finds them all in a few reads. An
+ * api that waited for one answer before the next would need a read for each. */
 START_TEST(submissions_are_pipelined_and_take_one_command_each)
 {
     static const char request[] = "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -421,7 +423,8 @@ START_TEST(loops_of_one_process_share_the_port)
 }
 END_TEST
 
-/* Each loop has its own connections, error pages and all: what one of them does must not rest on what the first did. */
+/* Each loop has its own connections, error pages and all: what one of them does must not rest on what the
+ * first did. */
 START_TEST(every_loop_answers_in_every_way)
 {
     scene_start_api(&s, (const char *[]){"API_LOOPS=4", "MAX_BODY=1024", NULL});
@@ -434,7 +437,8 @@ START_TEST(every_loop_answers_in_every_way)
         ck_assert(wire_say(fd, "GET /v1/jobs/x HTTP/1.1\r\nHost: x\r\n\r\n"));
         ck_assert(wire_hear(fd, &good));
         json_decref(scene_problem(&good, 404, "not_found"));
-        ck_assert(wire_say(fd, "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n"));
+        ck_assert(
+            wire_say(fd, "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n"));
         ck_assert(wire_hear(fd, &bad));
         problem = scene_problem(&bad, 413, "too_big");
         close(fd);
@@ -502,7 +506,8 @@ Suite *submit_suite(void)
     tcase_add_checked_fixture(forms, open_scene, close_scene);
     tcase_add_test(forms, accepted_job_is_named_in_the_headers_and_the_body);
     tcase_add_test(forms, job_that_succeeded_shows_its_times_and_its_result);
-    tcase_add_loop_test(forms, json_payload_reaches_the_handler_as_its_text, 0, (int)ARRAY_LENGTH(kept_payloads));
+    tcase_add_loop_test(
+        forms, json_payload_reaches_the_handler_as_its_text, 0, (int)ARRAY_LENGTH(kept_payloads));
     tcase_add_test(forms, job_without_a_payload_gets_none);
     tcase_add_test(forms, number_that_cannot_be_kept_exactly_is_refused);
     tcase_add_test(forms, raw_payload_passes_byte_for_byte);

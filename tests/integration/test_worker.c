@@ -83,8 +83,8 @@ END_TEST
 
 enum { CUT_OFF = 3, BEHIND = 3 };
 
-/* Those that ran go back to the head, in their order, before those that waited; and the try that was cut off does not
- * count. */
+/* Those that ran go back to the head, in their order, before those that waited; and the try that was cut off
+ * does not count. */
 START_TEST(jobs_that_the_drain_cuts_off_go_back_in_order)
 {
     char *ids[CUT_OFF + BEHIND];
@@ -93,7 +93,8 @@ START_TEST(jobs_that_the_drain_cuts_off_go_back_in_order)
         char script[256];
 
         snprintf(script, sizeof(script),
-            "echo $$ >>pids; if [ -e go ]; then echo %d >>order; else sleep 1000 & echo $! >>pids; wait; fi", i);
+            "echo $$ >>pids; if [ -e go ]; then echo %d >>order; else sleep 1000 & echo $! >>pids; wait; fi",
+            i);
         ids[i] = scene_submit_script(&s, "", script);
     }
     scene_start_worker(&s, (const char *[]){"WORKER_CONCURRENCY=3", "DRAIN_S=1", NULL});
@@ -140,7 +141,8 @@ static size_t read_pids(const char *name, pid_t pids[], size_t max)
 
 /* Whatever they started, and whatever signals they ignore. */
 #define FAMILY                                                                                               \
-    "trap '' TERM HUP INT; echo $$ >>pids; (trap '' TERM HUP; sleep 1000 & echo $! >>pids; wait) & echo $! >>pids; wait"
+    "trap '' TERM HUP INT; echo $$ >>pids; (trap '' TERM HUP; sleep 1000 & echo $! >>pids; wait) & echo $! " \
+    ">>pids; wait"
 
 START_TEST(handlers_die_with_a_worker_that_is_killed)
 {
@@ -201,8 +203,8 @@ START_TEST(no_more_run_at_once_than_the_setting_says)
     long most = 0;
 
     for (int i = 0; i < JOBS; i++)
-        free(scene_submit_script(&s, "",
-            "mkdir -p run; touch run/$$; " GATED "; ls run | wc -l >>counts; rm run/$$"));
+        free(scene_submit_script(
+            &s, "", "mkdir -p run; touch run/$$; " GATED "; ls run | wc -l >>counts; rm run/$$"));
     scene_start_worker(&s, (const char *[]){"WORKER_CONCURRENCY=3", NULL});
     scene_wait_lines(&s, "starts", AT_ONCE);
     usleep(300000); /* in which a further one would begin */

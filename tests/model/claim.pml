@@ -169,7 +169,7 @@ hidden byte unknown;
 
 #define RUNS_IN(jj, ww, s)                                                                                   \
     (HOLDS_LEASE(w[ww].me) && w[ww].slot[s].j == (jj) && w[ww].slot[s].phase >= LOOKING &&                     \
-        w[ww].slot[s].phase <= FAILING)
+        w[ww].slot[s].phase <= STORING)
 #define RUNS_AT(jj, ww) (RUNS_IN(jj, ww, 0) || RUNS_IN(jj, ww, 1))
 
 inline check(jj)
@@ -542,7 +542,7 @@ inline use_stored(s)
     :: d_step { SLOT(s).phase == FAILING || SLOT(s).phase == CUT_FAILING -> SETTLE(s, true); free_slot(s); check_all() } \
     :: d_step { SLOT(s).phase == SETTLING && losses -> losses--; SETTLE(s, false); check_all() }                \
     :: d_step { SLOT(s).phase == FAILING && losses -> losses--; SETTLE(s, true); check_all() }                  \
-    :: d_step { IS_CUT(s) -> keep_late(SLOT(s).phase == CUT_SETTLING -> LATE_SETTLE : LATE_FAIL, s); free_slot(s) }
+    :: d_step { IS_CUT(s) -> keep_late(LATE_SETTLE + SLOT(s).phase - CUT_SETTLING, s); free_slot(s) }
 
 #if LATE
 inline keep_late(what, s)
@@ -672,8 +672,9 @@ inline clear_late()
 #endif
 
 /* Upkeep, done by any worker. It looks, and acts later on what it saw. */
+#define IS_IDLE (!is_reaping && !is_promoting)
 #define REAP_OPTIONS(n)                                                                                      \
-    :: d_step { (name[n].is_registered && !name[n].is_fresh) || (IS_SWEPT(n) && !LIST_EMPTY(n)) ->             \
+    :: d_step { IS_IDLE && ((name[n].is_registered && !name[n].is_fresh) || (IS_SWEPT(n) && !LIST_EMPTY(n))) ->  \
         whose = n; is_reaping = true;                                                                        \
         seen = IN_LIST(n, 0) | (IN_LIST(n, JOBS - 1) << (JOBS - 1)) }
 #ifdef BUG_NEVER_SWEPT
@@ -691,23 +692,20 @@ proctype Upkeep()
 
 end:
     do
-    :: !is_reaping && !is_promoting ->
-        if
-        REAP_OPTIONS(0)
-        REAP_OPTIONS(1)
+    REAP_OPTIONS(0)
+    REAP_OPTIONS(1)
 #if NAMES > 2
-        REAP_OPTIONS(2)
+    REAP_OPTIONS(2)
 #endif
 #if NAMES > 3
-        REAP_OPTIONS(3)
+    REAP_OPTIONS(3)
 #endif
 #if NAMES > 4
-        REAP_OPTIONS(4)
+    REAP_OPTIONS(4)
 #endif
-        :: d_step { job[0].place == SCHEDULED || job[JOBS - 1].place == SCHEDULED ->
-            seen = (job[0].place == SCHEDULED) | ((job[JOBS - 1].place == SCHEDULED) << (JOBS - 1));
-            is_promoting = true }
-        fi
+    :: d_step { IS_IDLE && (job[0].place == SCHEDULED || job[JOBS - 1].place == SCHEDULED) ->
+        seen = (job[0].place == SCHEDULED) | ((job[JOBS - 1].place == SCHEDULED) << (JOBS - 1));
+        is_promoting = true }
     :: d_step { is_reaping -> reap(whose, seen, false); is_reaping = false; seen = 0; whose = 0 }
     :: d_step { is_promoting ->
         if

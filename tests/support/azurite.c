@@ -94,7 +94,8 @@ static int decode_key(unsigned char key[128])
     return EVP_DecodeBlock(key, (const unsigned char *)text, (int)strlen(text)) - 2;
 }
 
-/* Appends the query of a SAS that allows everything for ever. Source: Azure Storage REST, "Create an account SAS". */
+/* Appends the query of a SAS that allows everything for ever. Source: Azure Storage REST, "Create an account
+ * SAS". */
 static void append_signature(struct buf *url)
 {
     static const char fields[] = ACCOUNT "\nrwdlac\nb\nsco\n\n2099-01-01T00:00:00Z\n\n\n2019-12-12\n";
@@ -104,7 +105,8 @@ static void append_signature(struct buf *url)
     char base64[2 * EVP_MAX_MD_SIZE];
     char *escaped;
 
-    HMAC(EVP_sha256(), key, decode_key(key), (const unsigned char *)fields, strlen(fields), digest, &digest_length);
+    HMAC(EVP_sha256(), key, decode_key(key), (const unsigned char *)fields, strlen(fields), digest,
+        &digest_length);
     EVP_EncodeBlock((unsigned char *)base64, digest, (int)digest_length);
     escaped = curl_easy_escape(NULL, base64, 0);
     buf_printf(url, "sv=2019-12-12&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00:00:00Z&sig=%s", escaped);
@@ -123,16 +125,15 @@ void azurite_get(const struct azurite *a, const char *path, const char *query, s
 void azurite_put(
     const struct azurite *a, const char *path, const void *data, size_t length, struct http_reply *reply)
 {
-    static const char *const headers[] = {"x-ms-blob-type: BlockBlob", "x-ms-blob-content-type: text/plain", NULL};
+    static const char *const headers[] = {
+        "x-ms-blob-type: BlockBlob", "x-ms-blob-content-type: text/plain", NULL};
     AUTO_BUF struct buf url = BUF(4096);
 
     buf_printf(&url, "%s/%s?", a->url, path);
     append_signature(&url);
-    http_ask(&(struct http_ask){.method = "PUT",
-                 .url = url.data,
-                 .headers = headers,
-                 .body = data,
-                 .body_length = length},
+    http_ask(
+        &(struct http_ask){
+            .method = "PUT", .url = url.data, .headers = headers, .body = data, .body_length = length},
         reply);
 }
 

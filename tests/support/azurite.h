@@ -24,8 +24,8 @@ const char *azurite_setting(const struct azurite *a);
 const char *azurite_url(const struct azurite *a);
 
 /* A second client, with a signature of another kind (an account SAS) and no code of the programs: gets
- * "<container>/<blob>" or, with a query ("restype=container&comp=list"), what that means; puts a blob, into a container
- * that is there. Fill reply, whatever was in it before. */
+ * "<container>/<blob>" or, with a query ("restype=container&comp=list"), what that means; puts a blob, into a
+ * container that is there. Fill reply, whatever was in it before. */
 void azurite_get(const struct azurite *a, const char *path, const char *query, struct http_reply *reply);
 void azurite_put(
     const struct azurite *a, const char *path, const void *data, size_t length, struct http_reply *reply);

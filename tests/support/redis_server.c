@@ -13,7 +13,7 @@ struct redis_server {
     char directory[PROCESS_PATH_SIZE];
     char setting[64];
     const char *options[OPTIONS_MAX]; /* the words are borrowed */
-    redisContext *connection; /* NULL until the first command and after each end of the server */
+    redisContext *connection;         /* NULL until the first command and after each end of the server */
 };
 
 static void hang_up(struct redis_server *s)

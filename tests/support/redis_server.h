@@ -12,7 +12,8 @@
 struct redis_server;
 
 /* Starts one and waits until it answers. options: further words of its command line ("--maxmemory", "4mb",
- * NULL), or NULL; the words themselves are kept for redis_server_restart. Returns a server that redis_server_free ends and releases. */
+ * NULL), or NULL; the words themselves are kept for redis_server_restart. Returns a server that
+ * redis_server_free ends and releases. */
 struct redis_server *redis_server_start(const char *const *options);
 
 /* Takes NULL; returns NULL. */

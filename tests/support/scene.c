@@ -131,9 +131,11 @@ void scene_expect_result(struct scene *s, const char *id, const void *data, size
     ck_assert_int_eq(json_int_at(job, "/result/size"), (json_int_t)length);
     ck_assert_ptr_null(json_at(job, "/error"));
     jobgate_result(s->api, id, &result);
-    ck_assert_msg(result.status == 200, "the result got %d: %s%s", result.status, result.failure, result.body.data);
+    ck_assert_msg(
+        result.status == 200, "the result got %d: %s%s", result.status, result.failure, result.body.data);
     ck_assert_uint_eq(result.body.length, length);
-    ck_assert_msg(length == 0 || memcmp(result.body.data, data, length) == 0, "the result is not the same bytes");
+    ck_assert_msg(
+        length == 0 || memcmp(result.body.data, data, length) == 0, "the result is not the same bytes");
 }
 
 /* ---- files ---- */

@@ -194,8 +194,8 @@ static void finish(struct run *r)
     if (b->error.code == ERROR_OK)
         builtin->make(&r->input, &outcome.result);
     if (buf_is_overflown(&outcome.result))
-        error_set(&b->error, ERROR_OUTPUT_TOO_BIG, "the result is larger than the limit of %zu bytes",
-            r->input.max_result_bytes);
+        error_set(&b->error, ERROR_OUTPUT_TOO_BIG,
+            "the result is larger than %zu bytes, the limit (MAX_RESULT)", r->input.max_result_bytes);
     outcome.error = b->error.code == ERROR_OK ? NULL : &b->error;
     run_end(r, &outcome);
 }

@@ -162,8 +162,8 @@ static void on_output(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
     ssize_t n = read_chunk(&c->out, chunk);
 
     if (n > 0 && !buf_append(&c->result, chunk, (size_t)n)) {
-        error_set(&c->error, ERROR_OUTPUT_TOO_BIG, "it wrote more than the limit of %zu bytes to stdout",
-            c->run.input.max_result_bytes);
+        error_set(&c->error, ERROR_OUTPUT_TOO_BIG,
+            "it wrote more than %zu bytes to stdout, the limit (MAX_RESULT)", c->run.input.max_result_bytes);
         stop(c);
         return;
     }

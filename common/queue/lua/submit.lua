@@ -50,11 +50,16 @@ end
 if not redis.call('SET', KEYS[1], text, 'NX') then
     return {'taken'}
 end
+local placed
 if due > now then
-    redis.call('ZADD', KEYS[4], string.format('%.0f', due), ARGV[1])
+    placed = redis.pcall('ZADD', KEYS[4], string.format('%.0f', due), ARGV[1])
 else
-    redis.call('LPUSH', list, ARGV[1])
+    placed = redis.pcall('LPUSH', list, ARGV[1])
     due = 0
+end
+if type(placed) == 'table' then -- the key is of another type: without a place there is no job
+    redis.call('DEL', KEYS[1])
+    return placed
 end
 if idempotency_key then
     redis.call('SET', idempotency_key, fingerprint .. ARGV[1], 'EX', ARGV[7])

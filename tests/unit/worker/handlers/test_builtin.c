@@ -97,7 +97,7 @@ START_TEST(result_is_bounded)
     input.max_result_bytes = 4;
     stage_run(&s, &input, &ended);
     ck_assert_int_eq(ended.error.code, ERROR_OUTPUT_TOO_BIG);
-    ck_assert_str_eq(ended.error.text, "the result is larger than the limit of 4 bytes");
+    ck_assert_str_eq(ended.error.text, "the result is larger than 4 bytes, the limit (MAX_RESULT)");
     ended_release(&ended);
 }
 END_TEST

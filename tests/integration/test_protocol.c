@@ -1,0 +1,327 @@
+/*
+ * The queue protocol in a real Redis: its scripts, its keys, and what the worker makes of a record that
+ * somebody else touched.
+ */
+#include <check.h>
+#include <unistd.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "common/queue/keys.h"
+#include "common/queue/record.h"
+#include "common/queue/scripts.h"
+#include "tests/support/scene.h"
+
+Suite *protocol_suite(void);
+
+#define SHARD "jobgate:{default.0}:"
+#define READY SHARD "ready"
+#define TAKEN SHARD "taken:somebody"
+
+static struct scene s;
+
+static void open_scene(void)
+{
+    scene_open(&s);
+}
+
+static void open_scene_with_both(void)
+{
+    scene_open(&s);
+    scene_start_api(&s, NULL);
+    scene_start_worker(&s, NULL);
+}
+
+static void close_scene(void)
+{
+    scene_close(&s);
+}
+
+/* ---- the scripts ---- */
+
+static const struct shard shard = {.queue = "default"};
+
+static void make_id(struct job_id *id)
+{
+    static struct id_generator generator;
+
+    id_generate(&generator, &shard, id);
+}
+
+/* Calls submit for a new job. Returns its verdict. */
+static long long submit(const struct job_id *id)
+{
+    AUTO_BUF struct buf record = BUF(1 << 16);
+    struct job_spec spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON};
+    struct key job;
+    struct error e;
+
+    ck_assert(record_encode_new(&spec, "[1]", 3, &record, &e));
+    key_job(id, &job);
+    return redis_server_integer(s.redis, "EVAL %s 4 %s " READY " " SHARD "stats " SHARD "scheduled %s %b 0 0",
+        queue_scripts[SCRIPT_SUBMIT].source, job.text, id->text, record.data, record.length);
+}
+
+static void assert_ready(const struct job_id *ids, size_t count)
+{
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " READY), (long long)count);
+    for (size_t i = 0; i < count; i++) {
+        AUTO(free)
+        char *at = redis_server_text(s.redis, "LINDEX " READY " %d", -1 - (int)i); /* popped right */
+
+        ck_assert_str_eq(at, ids[i].text);
+    }
+}
+
+START_TEST(submit_writes_record_place_and_counter_or_nothing)
+{
+    struct job_id id;
+    struct key job;
+    AUTO(free) char *count = NULL;
+
+    make_id(&id);
+    key_job(&id, &job);
+    ck_assert_int_eq(submit(&id), 0);
+    ck_assert_int_eq(submit(&id), -1);
+    assert_ready(&id, 1);
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS %s", job.text), 1);
+    ck_assert_int_eq(redis_server_integer(s.redis, "TTL %s", job.text), -1);
+    count = redis_server_text(s.redis, "HGET " SHARD "stats submitted");
+    ck_assert_str_eq(count, "1");
+    ck_assert_int_eq(redis_server_integer(s.redis, "DBSIZE"), 3);
+}
+END_TEST
+
+enum { ALL = 6, HELD = 4 };
+
+static void take_some(struct job_id ids[ALL])
+{
+    for (int i = 0; i < ALL; i++) {
+        make_id(&ids[i]);
+        ck_assert_int_eq(submit(&ids[i]), 0);
+    }
+    for (int i = 0; i < HELD; i++)
+        free(redis_server_text(s.redis, "LMOVE " READY " " TAKEN " RIGHT LEFT"));
+}
+
+static long long give_back(const struct job_id *first, const struct job_id *second)
+{
+    struct key jobs[2];
+
+    key_job(first, &jobs[0]);
+    key_job(second, &jobs[1]);
+    return redis_server_integer(s.redis, "EVAL %s 5 " TAKEN " " READY " " SHARD "stats %s %s somebody %s %s",
+        queue_scripts[SCRIPT_GIVE_BACK].source, jobs[0].text, jobs[1].text, first->text, second->text);
+}
+
+START_TEST(give_back_puts_them_before_the_others_in_their_order)
+{
+    struct job_id ids[ALL];
+
+    take_some(ids);
+    ck_assert_int_eq(give_back(&ids[2], &ids[3]), 2);
+    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 2);
+    assert_ready(ids, ALL);
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " TAKEN), 0);
+}
+END_TEST
+
+/* Sent again after its answer was lost, it must not double them; nor may it give back what the list does not
+ * hold. */
+START_TEST(give_back_twice_gives_back_once)
+{
+    struct job_id ids[ALL];
+
+    take_some(ids);
+    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 2);
+    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 0);
+    ck_assert_int_eq(give_back(&ids[4], &ids[5]), 0);
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " READY), ALL - 2);
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " TAKEN), 2);
+}
+END_TEST
+
+/* ---- the keys ---- */
+
+/* A cluster puts keys together by what stands between their first braces. Source: Redis Cluster
+ * specification, "Hash tags". */
+START_TEST(all_keys_of_a_queue_have_one_hash_tag)
+{
+    AUTO(free)
+    char *good = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1,\"metadata\":{\"a\":\"b\"}}");
+    AUTO(free) char *bad = jobgate_submit(s.api, "{\"type\":\"missing\"}");
+    AUTO(free)
+    char *running = scene_submit_script(&s, "", "echo x >>starts; while [ ! -e go ]; do sleep 0.02; done");
+    AUTO(free) char *waiting = scene_submit_script(&s, "", "exit 1"); /* it is tried again later */
+    redisReply *keys;
+    size_t count = 0;
+
+    json_decref(jobgate_wait_for(s.api, good, "succeeded"));
+    json_decref(jobgate_wait_for(s.api, bad, "dead"));
+    json_decref(jobgate_wait_for(s.api, waiting, "scheduled"));
+    scene_wait_lines(&s, "starts", 1);
+    keys = redis_server_command(s.redis, "KEYS *");
+    for (size_t i = 0; i < keys->elements; i++) {
+        const char *name = keys->element[i]->str;
+
+        ck_assert_msg(strncmp(name, "jobgate:", 8) == 0, "%s", name);
+        if (!strchr(name, '{'))
+            continue; /* what spans queues */
+        ck_assert_msg(strncmp(name, SHARD, strlen(SHARD)) == 0, "%s", name);
+        count++;
+    }
+    ck_assert_uint_ge(count, 8); /* four jobs, taken, stats, dead, scheduled */
+    freeReplyObject(keys);
+    scene_touch(&s, "go");
+}
+END_TEST
+
+START_TEST(records_of_jobs_that_succeeded_expire_and_of_the_others_do_not)
+{
+    AUTO(free) char *good = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    AUTO(free) char *bad = jobgate_submit(s.api, "{\"type\":\"missing\"}");
+    long long left_s;
+
+    json_decref(jobgate_wait_for(s.api, good, "succeeded"));
+    json_decref(jobgate_wait_for(s.api, bad, "dead"));
+    left_s = redis_server_integer(s.redis, "TTL " SHARD "job:%s", good);
+    ck_assert_int_gt(left_s, 86000);
+    ck_assert_int_le(left_s, 86400);
+    ck_assert_int_eq(redis_server_integer(s.redis, "TTL " SHARD "job:%s", bad), -1);
+    ck_assert_int_eq(redis_server_integer(s.redis, "ZCARD " SHARD "dead"), 1);
+}
+END_TEST
+
+/* ---- records that somebody touched ---- */
+
+/* The record of a job (free()). */
+static char *read_record(const char *id, size_t *length)
+{
+    redisReply *reply = redis_server_command(s.redis, "GET " SHARD "job:%s", id);
+    char *record = mem_dup(reply->str, (size_t)reply->len);
+
+    *length = (size_t)reply->len;
+    freeReplyObject(reply);
+    return record;
+}
+
+static char *start_gated(void)
+{
+    char *id =
+        scene_submit_script(&s, "", "echo x >>starts; while [ ! -e go ]; do sleep 0.02; done; echo done");
+
+    scene_wait_lines(&s, "starts", 1);
+    return id;
+}
+
+/* The handler ends; its worker may not touch the job any more, and goes on with others. */
+static void expect_stale(const char *id)
+{
+    size_t before_length;
+    size_t after_length;
+    AUTO(free) char *before = read_record(id, &before_length);
+    AUTO(free) char *after = NULL;
+    AUTO(free) char *other = NULL;
+
+    scene_touch(&s, "go");
+    jobgate_wait_metric(s.worker, "jobgate_jobs_stale_total", 1);
+    after = read_record(id, &after_length);
+    ck_assert_uint_eq(before_length, after_length);
+    ck_assert_int_eq(memcmp(before, after, before_length), 0);
+    other = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    scene_expect_result(&s, other, "1", 1);
+}
+
+START_TEST(stale_attempt_settles_nothing)
+{
+    AUTO(free) char *id = start_gated();
+
+    /* The attempt's number is in the bytes 2 and 3, big-endian (record.h): another try is under way
+     * somewhere. */
+    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 3 %b", id, "\x02", (size_t)1);
+    expect_stale(id);
+}
+END_TEST
+
+START_TEST(stale_worker_settles_nothing)
+{
+    AUTO(free) char *id = start_gated();
+    size_t length;
+    AUTO(free) char *record = read_record(id, &length);
+    const char *worker = memmem(record, length, "\"worker\":\"", 10);
+
+    ck_assert_ptr_nonnull(worker);
+    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s %d %s", id, (int)(worker + 10 - record),
+        "Z"); /* another one has it */
+    expect_stale(id);
+}
+END_TEST
+
+START_TEST(job_whose_record_is_gone_or_damaged_is_dropped)
+{
+    AUTO(free) char *good = NULL;
+    redisReply *taken;
+
+    jobgate_stop(s.worker);
+    s.worker = jobgate_free(s.worker);
+    for (int i = 0; i < 3; i++) {
+        AUTO(free) char *id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+
+        if (i == 0)
+            redis_server_integer(s.redis, "DEL " SHARD "job:%s", id);
+        else
+            free(redis_server_text(s.redis, "SET " SHARD "job:%s %s", id, i == 1 ? "" : "1q"));
+    }
+    ck_assert_int_eq(redis_server_integer(s.redis, "LPUSH " READY " %s", "this is no job's id"), 4);
+    good = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    scene_start_worker(&s, NULL);
+    scene_expect_result(&s, good, "1", 1);
+    ck_assert_uint_eq(scene_count_log(s.worker, "the job was not started", "default.0."), 3);
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " READY), 0);
+    ck_assert_int_eq(jobgate_stop(s.worker), 0);
+    taken = redis_server_command(s.redis, "KEYS " SHARD "taken:*");
+    for (size_t i = 0; i < taken->elements; i++) /* at the most what is no id */
+        ck_assert_int_eq(redis_server_integer(s.redis, "LLEN %s", taken->element[i]->str), 1);
+    freeReplyObject(taken);
+}
+END_TEST
+
+START_TEST(record_that_nobody_can_read_gets_500)
+{
+    AUTO(free) char *id = NULL;
+    AUTO_REPLY struct http_reply reply = {0};
+    char url[512];
+
+    jobgate_stop(s.worker);
+    id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    free(redis_server_text(s.redis, "SET " SHARD "job:%s %s", id, "2q and what a later version writes"));
+    snprintf(url, sizeof(url), "%s/v1/jobs/%s", jobgate_url(s.api), id);
+    http_get(url, &reply);
+    json_decref(scene_problem(&reply, 500, "bad_record"));
+    ck_assert_uint_eq(scene_count_log(s.api, "\"level\":\"error\"", id), 1);
+}
+END_TEST
+
+Suite *protocol_suite(void)
+{
+    Suite *suite = suite_create("protocol");
+    TCase *scripts = tcase_create("scripts");
+    TCase *records = tcase_create("records");
+
+    tcase_add_checked_fixture(scripts, open_scene, close_scene);
+    tcase_add_test(scripts, submit_writes_record_place_and_counter_or_nothing);
+    tcase_add_test(scripts, give_back_puts_them_before_the_others_in_their_order);
+    tcase_add_test(scripts, give_back_twice_gives_back_once);
+    tcase_set_timeout(scripts, 60);
+    suite_add_tcase(suite, scripts);
+    tcase_add_checked_fixture(records, open_scene_with_both, close_scene);
+    tcase_add_test(records, all_keys_of_a_queue_have_one_hash_tag);
+    tcase_add_test(records, records_of_jobs_that_succeeded_expire_and_of_the_others_do_not);
+    tcase_add_test(records, stale_attempt_settles_nothing);
+    tcase_add_test(records, stale_worker_settles_nothing);
+    tcase_add_test(records, job_whose_record_is_gone_or_damaged_is_dropped);
+    tcase_add_test(records, record_that_nobody_can_read_gets_500);
+    tcase_set_timeout(records, 60);
+    suite_add_tcase(suite, records);
+    return suite;
+}

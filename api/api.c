@@ -17,6 +17,7 @@ static void on_redis_lost(void *arg)
     struct api *a = arg;
 
     __atomic_store_n(&a->redis_is_ready, 0, __ATOMIC_RELAXED);
+    queue_register_forget(a->known);
     metrics_set(a->metrics, METRIC_REDIS_UP, 0);
 }
 
@@ -50,6 +51,7 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
 
     a->config = config;
     a->loop = l;
+    a->known = queue_register_new();
     a->metrics = metrics_new();
     metrics_set(a->metrics, METRIC_REDIS_UP, 0);
     metrics_set(a->metrics, METRIC_JOBS_SUBMITTED, 0);
@@ -72,6 +74,7 @@ struct api *api_free(struct api *a)
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);
     a->metrics = metrics_free(a->metrics);
+    a->known = queue_register_free(a->known);
     free(a);
     return NULL;
 }

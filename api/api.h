@@ -6,6 +6,7 @@
 #define JOBGATE_API_H
 
 #include "api/backpressure.h"
+#include "api/queue_register.h"
 #include "api/server.h"
 #include "common/base/config.h"
 #include "common/base/id.h"
@@ -26,7 +27,8 @@ struct api {
     struct blob_store *store;
     struct server *server;
     struct id_generator ids;
-    int redis_is_ready; /* atomic: other threads read it */
+    struct queue_register *known; /* queues that are registered, as far as this loop knows */
+    int redis_is_ready;           /* atomic: other threads read it */
 };
 
 /* Starts on l, listening on *address; *bound is where. Returns an api that api_free releases. Fails: INVALID.

@@ -148,6 +148,37 @@ static bool send_submission(struct creation *c, struct error *e)
     return backpressure_admits(a->backpressure, e) && queue_submit(a->queue, &submit, on_submitted, c, e);
 }
 
+static void on_registered(void *arg, bool is_known, const struct error *e)
+{
+    struct creation *c = arg;
+    struct api *a = c->exchange->api;
+    struct error failure;
+
+    if (!e && !is_known) {
+        error_set(&failure, ERROR_INVALID,
+            "queue %s would be one more than the %lld that there may be (QUEUES_MAX)", c->submission.queue,
+            (long long)a->config->queues_max);
+        e = &failure;
+    }
+    if (e) {
+        refuse(c, e);
+        return;
+    }
+    queue_register_add(a->known, c->submission.queue);
+    if (!send_submission(c, &failure))
+        refuse(c, &failure);
+}
+
+/* The first job of a queue makes it known; that takes a round trip of its own. */
+static bool announce_and_send(struct creation *c, struct error *e)
+{
+    const struct api *a = c->exchange->api;
+
+    if (queue_register_knows(a->known, c->submission.queue))
+        return send_submission(c, e);
+    return queue_register(a->queue, c->submission.queue, a->config->queues_max, on_registered, c, e);
+}
+
 /* ---- reading the request ---- */
 
 /* Whether a Content-Type is the JSON of a job: application/json with or without parameters. */
@@ -273,7 +304,7 @@ void jobs_create(struct exchange *x)
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);
-    } else if (!prepare(c, &e) || !send_submission(c, &e)) {
+    } else if (!prepare(c, &e) || !announce_and_send(c, &e)) {
         refuse(c, &e);
     }
     complaints_release(&complaints);

@@ -1,5 +1,6 @@
 #include "api/process.h"
 #include "api/api.h"
+#include "api/census.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -28,6 +29,7 @@ struct process {
     size_t lane_count; /* those that were started */
     struct ops *ops;
     struct blob_health *store_health;
+    struct census *census;
     struct timer drain_look;
     int64_t drain_until_ms;
     bool is_draining;
@@ -214,6 +216,8 @@ static bool start_ops(struct process *p, struct error *e)
     series_set(metrics_series(p->lanes[0].api->metrics, METRIC_BUILD_INFO, labels), 1);
     for (size_t i = 0; i < p->lane_count; i++)
         ops_add_metrics(p->ops, p->lanes[i].api->metrics);
+    p->census = census_new(p->loop, p->lanes[0].api->queue, p->lanes[0].api->metrics);
+    ops_add_page(p->ops, "/v1/stats", census_write, p->census);
     ops_add_check(p->ops, "redis", true, is_redis_well, p);
     ops_add_check(p->ops, "blob_store", false, is_store_well, p);
     return true;
@@ -260,6 +264,8 @@ struct process *process_free(struct process *p)
             pthread_join(p->lanes[i].thread, NULL);
         }
     timer_stop(&p->drain_look);
+    if (p->census)
+        census_stop(p->census);
     p->store_health = blob_health_free(p->store_health);
     p->ops = ops_free(p->ops);
     for (size_t i = 0; i < p->lane_count; i++) {
@@ -267,6 +273,7 @@ struct process *process_free(struct process *p)
         if (i)
             loop_free(p->lanes[i].loop);
     }
+    p->census = census_free(p->census);
     free(p->lanes);
     free(p);
     return NULL;

@@ -14,8 +14,12 @@ void jobs_create(struct exchange *x);
 void jobs_show(struct exchange *x);
 void jobs_cancel(struct exchange *x);
 void jobs_retry(struct exchange *x);
+void queues_list(struct exchange *x);
+void queues_show(struct exchange *x);
 void queues_pause(struct exchange *x);
 void queues_resume(struct exchange *x);
+void stats_show(struct exchange *x);
+void workers_list(struct exchange *x);
 void results_show(struct exchange *x);
 
 #endif

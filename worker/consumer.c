@@ -492,7 +492,8 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
     timer_init(&c->doubt_again, w->loop, on_doubt_again, c);
     timer_init(&c->rest, w->loop, on_rested, c);
     c->settler = settler_new(c);
-    c->lease = lease_new(w->loop, w->queue, &c->shard, w->config->lease_ms, &lease_events, c);
+    c->lease = lease_new(
+        w->loop, w->queue, &c->shard, w->config->lease_ms, w->config->worker_concurrency, &lease_events, c);
     c->upkeep = upkeep_new(w, &c->shard, c->lease);
     snprintf(c->name, sizeof(c->name), "%s", w->id);
     lease_begin(c->lease, c->name);

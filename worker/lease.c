@@ -11,6 +11,7 @@ struct lease {
     struct queue *queue;
     const struct shard *shard;
     int64_t lease_ms;
+    int64_t slots;
     struct lease_events events;
     void *arg;
     const char *worker; /* NULL before lease_begin and once it was reaped */
@@ -70,7 +71,8 @@ static void renew(void *arg)
     if (s->is_renewing || !s->worker)
         return;
     s->sent_ms = clock_steady_ms();
-    s->is_renewing = queue_renew(s->queue, s->shard, s->worker, !s->is_registered, on_renewed, s, &e);
+    s->is_renewing =
+        queue_renew(s->queue, s->shard, s->worker, !s->is_registered, s->slots, on_renewed, s, &e);
     if (!s->is_renewing)
         snprintf(s->trouble, sizeof(s->trouble), "%s", e.text);
     fault_point(FAULT_RENEW_SENT);
@@ -86,11 +88,12 @@ static void on_guard(void *arg)
 }
 
 struct lease *lease_new(struct loop *l, struct queue *q, const struct shard *shard, int64_t lease_ms,
-    const struct lease_events *events, void *arg)
+    int64_t slots, const struct lease_events *events, void *arg)
 {
     struct lease *s = mem_zalloc(sizeof(*s));
 
-    *s = (struct lease){.queue = q, .shard = shard, .lease_ms = lease_ms, .events = *events, .arg = arg};
+    *s = (struct lease){
+        .queue = q, .shard = shard, .lease_ms = lease_ms, .slots = slots, .events = *events, .arg = arg};
     s->worker_count = 1;
     timer_init(&s->renew, l, renew, s);
     timer_init(&s->guard, l, on_guard, s);

@@ -22,9 +22,9 @@ struct lease_events {
     void (*on_revoked)(void *arg, const struct job_id *ids, size_t count); /* jobs that were cancelled here */
 };
 
-/* Borrows everything but events. */
+/* Borrows everything but events. slots: how many jobs the worker runs at once. */
 struct lease *lease_new(struct loop *l, struct queue *q, const struct shard *shard, int64_t lease_ms,
-    const struct lease_events *events, void *arg);
+    int64_t slots, const struct lease_events *events, void *arg);
 struct lease *lease_free(struct lease *s); /* takes NULL; returns NULL; its answers must have come */
 
 /* Registers under a name that was never used before (kept as a reference), now or as soon as Redis is there.

@@ -7,12 +7,17 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
-enum { CHECKS_MAX = 16, SETS_MAX = 65, BODY_MAX = 4 << 20 };
+enum { CHECKS_MAX = 16, PAGES_MAX = 8, SETS_MAX = 65, BODY_MAX = 4 << 20 };
 
 struct check {
     const char *name;
     bool is_required;
     ops_check *check;
+    void *arg;
+};
+
+struct page {
+    ops_page *write;
     void *arg;
 };
 
@@ -23,6 +28,8 @@ struct ops {
     size_t check_count;
     struct metrics *sets[SETS_MAX];
     size_t set_count;
+    struct page pages[PAGES_MAX];
+    size_t page_count;
     bool is_draining;
 };
 
@@ -86,6 +93,15 @@ static void on_metrics(struct evhttp_request *request, void *arg)
     metrics_read_process(o->sets[0]);
     metrics_expose(o->sets, o->set_count, &body);
     reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static void on_page(struct evhttp_request *request, void *arg)
+{
+    const struct page *page = arg;
+    AUTO_BUF struct buf body = BUF(BODY_MAX);
+
+    page->write(page->arg, &body);
+    reply(request, 200, "application/json", &body);
 }
 
 static void on_unknown(struct evhttp_request *request, void *UNUSED(arg))
@@ -153,4 +169,13 @@ void ops_add_metrics(struct ops *o, struct metrics *m)
 void ops_set_draining(struct ops *o)
 {
     o->is_draining = true;
+}
+
+void ops_add_page(struct ops *o, const char *path, ops_page *write, void *arg)
+{
+    struct page *page = &o->pages[o->page_count++];
+
+    assert(o->page_count <= PAGES_MAX);
+    *page = (struct page){write, arg};
+    evhttp_set_cb(o->http, path, on_page, page);
 }

@@ -8,6 +8,7 @@
 #define JOBGATE_OPS_H
 
 #include "common/base/base.h"
+#include "common/base/buf.h"
 #include "common/base/error.h"
 #include "common/net/loop.h"
 #include "common/net/metrics.h"
@@ -29,6 +30,10 @@ void ops_add_check(struct ops *o, const char *name, bool is_required, ops_check 
 
 /* Adds a set of metrics to what /metrics sums up (at most 65; borrowed). */
 void ops_add_metrics(struct ops *o, struct metrics *m);
+
+/* Serves what `write` appends, JSON, at `path` (borrowed; at most 8). */
+typedef void ops_page(void *arg, struct buf *out);
+void ops_add_page(struct ops *o, const char *path, ops_page *write, void *arg);
 
 /* From now on /readyz answers 503 with "draining". */
 void ops_set_draining(struct ops *o);

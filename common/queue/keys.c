@@ -100,6 +100,18 @@ void key_unique(const struct shard *shard, const char *hash, struct key *out)
     append_text(out, hash);
 }
 
+void key_slots(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "slots");
+}
+
+void key_queues(struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:queues");
+}
+
 void key_job(const struct job_id *id, struct key *out)
 {
     begin(&id->shard, out);

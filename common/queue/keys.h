@@ -22,11 +22,13 @@ void key_held(const struct shard *shard, struct key *out);
 void key_dead(const struct shard *shard, struct key *out);
 void key_scheduled(const struct shard *shard, struct key *out);
 void key_workers(const struct shard *shard, struct key *out);
+void key_slots(const struct shard *shard, struct key *out);
 void key_reaped(const struct shard *shard, struct key *out);
 void key_taken(const struct shard *shard, const char *worker, struct key *out);
 void key_revoked(const struct shard *shard, const char *worker, struct key *out);
 void key_idempotency(const struct shard *shard, const char *hash, struct key *out);
 void key_unique(const struct shard *shard, const char *hash, struct key *out);
+void key_queues(struct key *out); /* the names of all queues; in a slot of its own */
 void key_job(const struct job_id *id, struct key *out);
 
 #endif

@@ -103,6 +103,61 @@ typedef void queue_paused(void *arg, bool changed, const struct error *e);
 bool queue_pause(struct queue *q, const struct shard *shard, bool pause, queue_paused *done, void *arg,
     struct error *e) MUST_CHECK;
 
+/* ---- what stands where ---- */
+
+/* A worker of a shard. */
+struct worker_overview {
+    char name[WORKER_ID_SIZE];
+    int64_t seen_ms; /* its last heartbeat, Unix time by Redis's clock */
+    int64_t slots;   /* how many jobs it runs at once, over all its queues */
+    int64_t running; /* how many it holds of this shard */
+};
+
+/* What the scripts count. */
+#define QUEUE_COUNTERS(COUNTER)                                                                              \
+    COUNTER(submitted)                                                                                       \
+    COUNTER(started)                                                                                         \
+    COUNTER(succeeded)                                                                                       \
+    COUNTER(dead)                                                                                            \
+    COUNTER(cancelled)                                                                                       \
+    COUNTER(retried)                                                                                         \
+    COUNTER(returned)                                                                                        \
+    COUNTER(lost)                                                                                            \
+    COUNTER(replayed)
+
+/* A shard at one moment. */
+struct queue_overview {
+    struct shard shard;
+    bool is_paused;
+    int64_t waiting;
+    int64_t scheduled;
+    int64_t running;
+    int64_t dead;
+    int64_t oldest_ms; /* how long the one at the head has been there since its submission; 0 = none waits */
+    int64_t now_ms;    /* Unix time by Redis's clock */
+    struct worker_overview *workers;
+    size_t worker_count;
+#define COUNTER(name) int64_t name##_total;
+    QUEUE_COUNTERS(COUNTER)
+#undef COUNTER
+};
+
+/* overview is valid inside the callback only; NULL with an e. */
+typedef void queue_overlooked(void *arg, const struct queue_overview *overview, const struct error *e);
+bool queue_overview(struct queue *q, const struct shard *shard, queue_overlooked *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+/* is_known: false when there are as many queues as may be. */
+typedef void queue_registered(void *arg, bool is_known, const struct error *e);
+
+/* Makes a queue known to queue_names. */
+bool queue_register(struct queue *q, const char *name, int64_t count_max, queue_registered *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+/* Names of all queues that ever took a job. */
+typedef void queue_named(void *arg, const char *const *names, size_t count, const struct error *e);
+bool queue_names(struct queue *q, queue_named *done, void *arg, struct error *e) MUST_CHECK;
+
 /* ---- workers ---- */
 
 /* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */
@@ -187,12 +242,9 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
 typedef void queue_renewed(void *arg, size_t worker_count, const struct job_id *revoked, size_t revoked_count,
     const struct error *e);
 
-/* A worker's heartbeat on a shard. is_first registers it. */
-bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,
+/* A worker's heartbeat on a shard. is_first registers it, with how many jobs it runs at once. */
+bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, int64_t slots,
     queue_renewed *done, void *arg, struct error *e) MUST_CHECK;
-
-/* Names of workers, valid inside the callback only. */
-typedef void queue_named(void *arg, const char *const *names, size_t count, const struct error *e);
 
 /* Workers whose lists are to be looked after: silent for lease_ms, or reaped before. */
 bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, queue_named *done, void *arg,

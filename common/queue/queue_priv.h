@@ -29,6 +29,8 @@ struct pending {
         queue_cancelled *cancelled;
         queue_counted *counted;
         queue_paused *paused;
+        queue_overlooked *overlooked;
+        queue_registered *registered;
     } done;
     void *arg;
     struct job_id id; /* of queue_get */
@@ -40,6 +42,9 @@ bool queue_send(
 
 /* A pending whose callback the caller fills in. */
 struct pending *queue_pending(void *arg);
+
+/* Hands the texts of an array to p's `named`; a redis_done. */
+void queue_on_named(void *arg, const redisReply *reply, const struct error *e);
 
 void queue_add_key(struct queue *q, const struct key *key);
 void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count);

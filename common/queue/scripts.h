@@ -20,7 +20,10 @@
     SCRIPT(PROMOTE, promote)                                                                                 \
     SCRIPT(CANCEL, cancel)                                                                                   \
     SCRIPT(REPLAY, replay)                                                                                   \
-    SCRIPT(PAUSE, pause)
+    SCRIPT(PAUSE, pause)                                                                                     \
+    SCRIPT(OVERVIEW, overview)                                                                               \
+    SCRIPT(LENGTHS, lengths)                                                                                 \
+    SCRIPT(REGISTER, register)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -17,41 +17,26 @@ static void on_renewed(void *arg, const redisReply *reply, const struct error *e
     free(revoked);
 }
 
-bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first,
+bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, int64_t slots,
     queue_renewed *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
     struct key workers;
     struct key revoked;
+    struct key slots_key;
 
     p->done.renewed = done;
     key_workers(shard, &workers);
     key_revoked(shard, worker, &revoked);
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_RENEW], 2, 2);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_RENEW], 3, 3);
     queue_add_key(q, &workers);
     queue_add_key(q, &revoked);
+    key_slots(shard, &slots_key);
+    queue_add_key(q, &slots_key);
     redis_request_add_text(&q->request, worker);
     redis_request_add_int(&q->request, is_first);
+    redis_request_add_int(&q->request, slots);
     return queue_send(q, 0, on_renewed, p, e);
-}
-
-static void on_named(void *arg, const redisReply *reply, const struct error *e)
-{
-    struct pending p = *(struct pending *)arg;
-    const char **names;
-    size_t count = 0;
-
-    free(arg);
-    if (e) {
-        p.done.named(p.arg, NULL, 0, e);
-        return;
-    }
-    names = mem_array(reply->elements + 1, sizeof(*names));
-    for (size_t i = 0; i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_STRING && strlen(reply->element[i]->str) < WORKER_ID_SIZE)
-            names[count++] = reply->element[i]->str;
-    p.done.named(p.arg, names, count, NULL);
-    free(names);
 }
 
 bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, queue_named *done, void *arg,
@@ -68,7 +53,7 @@ bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, 
     queue_add_key(q, &workers);
     queue_add_key(q, &reaped);
     redis_request_add_int(&q->request, lease_ms);
-    return queue_send(q, 0, on_named, p, e);
+    return queue_send(q, 0, queue_on_named, p, e);
 }
 
 static void on_reaped(void *arg, const redisReply *reply, const struct error *e)
@@ -88,7 +73,7 @@ bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, 
     struct key key;
 
     p->done.reaped = done;
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REAP], 8 + count, 3 + count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REAP], 9 + count, 3 + count);
     for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
         key_of[i](shard, &key);
         queue_add_key(q, &key);
@@ -96,6 +81,8 @@ bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, 
     key_taken(shard, worker, &key);
     queue_add_key(q, &key);
     key_held(shard, &key);
+    queue_add_key(q, &key);
+    key_slots(shard, &key);
     queue_add_key(q, &key);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);

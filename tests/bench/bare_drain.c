@@ -1,25 +1,28 @@
 /*
- * bare_drain: the limit that the worker is measured against: a loop that claims and settles by the worker's
- * own scripts, with the same arguments, and does nothing in between. It keeps DEPTH batches of BATCH jobs in
- * flight on one connection, so that Redis never waits. The result of a job is its payload, as the builtin
- * echo's is. No JSON is read, no handler is looked up, nothing is counted, logged or timed.
+ * bare_drain: the limit that the worker is measured against: a loop that claims and settles by script and
+ * does nothing in between. It keeps DEPTH batches of BATCH jobs in flight on one connection, so that Redis
+ * never waits. The result of a job is its payload, as the builtin echo's is. No JSON is read, no handler is
+ * looked up, nothing is counted, logged or timed.
  *
- *     bare_drain REDIS_PORT REDIS_PID
+ *     bare_drain own|least REDIS_PORT REDIS_PID
  *
- * Empties the queue `default`, then prints: jobs, seconds, its CPU time in µs, Redis's CPU time in µs.
+ * own: by the worker's own scripts, so that Redis does the same work and what differs is the worker's own
+ * cost. least: with the same arguments, what any claiming and settling must do, without leases, fencing and
+ * retries. Empties the queue `default`, then prints: jobs, seconds, its CPU time in µs, Redis's CPU time in
+ * µs.
  */
 #include "common/queue/queue.h"
 #include "common/queue/scripts.h"
 #include "tests/bench/bench.h"
 
-enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 8 + 6 * BATCH, HEAD_LENGTH = 10 };
+enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 16 + 8 * BATCH, HEAD_LENGTH = 10 };
 
 #define WORKER "bench.01JD0000000000000000000000"
 #define STATUS ",\"result\":{\"size\":%zu,\"content_type\":\"application/json\",\"inline\":true}"
 
 /* A batch and the command of it that is under way. */
 struct batch {
-    enum queue_script stage;
+    int stage;
     size_t count;
     struct job_id ids[BATCH];
     struct key keys[BATCH];
@@ -32,12 +35,31 @@ struct command {
     int count;
 };
 
+/* By stage; see the scripts of the same names. */
+enum stage { TAKE, START, SETTLE, STAGE_COUNT };
+
+static const char least_take[] = "local ids = {} for i = 1, tonumber(ARGV[1]) do local id = "
+                                 "redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') "
+                                 "if not id then break end ids[i] = id end return ids";
+static const char least_start[] =
+    "local out = {} for i = 5, #KEYS do local text = redis.call('GET', KEYS[i]) "
+    "text = '1r\\0\\1' .. string.sub(text, 5) redis.call('SET', KEYS[i], text) out[i - 4] = text end "
+    "return out";
+static const char least_settle[] =
+    "local out = {} for i = 5, #KEYS do local at = (i - 5) * 7 + 3 "
+    "redis.call('SET', KEYS[i], '1+' .. ARGV[at + 3] .. ARGV[at + 4], 'EX', ARGV[2]) "
+    "redis.call('LREM', KEYS[1], -1, ARGV[at]) out[i - 4] = 1 end "
+    "redis.call('HINCRBY', KEYS[2], 'succeeded', #out) return out";
+
 struct drain {
     redisContext *redis;
+    char sha1[STAGE_COUNT][41];
     struct key ready;
     struct key taken;
     struct key stats;
+    struct key workers;
     struct key dead;
+    struct key scheduled;
     size_t done;
 };
 
@@ -57,15 +79,15 @@ static void add_key(struct command *c, const struct key *key)
     add(c, key->text, key->length);
 }
 
-static void begin(struct command *c, enum queue_script script, const char *key_count)
+static void begin(const struct drain *d, struct command *c, enum stage stage, const char *key_count)
 {
     c->count = 0;
     add(c, "EVALSHA", 7);
-    add(c, queue_scripts[script].sha1, 40);
+    add(c, d->sha1[stage], 40);
     add_text(c, key_count);
 }
 
-static void send_command(const struct drain *d, struct batch *b, enum queue_script stage, struct command *c)
+static void send_command(const struct drain *d, struct batch *b, enum stage stage, struct command *c)
 {
     b->stage = stage;
     redisAppendCommandArgv(d->redis, c->count, c->arguments, c->lengths);
@@ -77,11 +99,13 @@ static void take(const struct drain *d, struct batch *b)
     char count[8];
 
     snprintf(count, sizeof(count), "%d", BATCH);
-    begin(&c, SCRIPT_TAKE, "2");
+    begin(d, &c, TAKE, "3");
     add_key(&c, &d->ready);
     add_key(&c, &d->taken);
+    add_key(&c, &d->workers);
     add_text(&c, count);
-    send_command(d, b, SCRIPT_TAKE, &c);
+    add_text(&c, WORKER);
+    send_command(d, b, TAKE, &c);
 }
 
 static void start(const struct drain *d, struct batch *b)
@@ -89,16 +113,18 @@ static void start(const struct drain *d, struct batch *b)
     struct command c;
     char key_count[8];
 
-    snprintf(key_count, sizeof(key_count), "%zu", 2 + b->count);
-    begin(&c, SCRIPT_START, key_count);
+    snprintf(key_count, sizeof(key_count), "%zu", 4 + b->count);
+    begin(d, &c, START, key_count);
     add_key(&c, &d->taken);
     add_key(&c, &d->stats);
+    add_key(&c, &d->workers);
+    add_key(&c, &d->dead);
     for (size_t i = 0; i < b->count; i++)
         add_key(&c, &b->keys[i]);
     add_text(&c, WORKER);
     for (size_t i = 0; i < b->count; i++)
         add_text(&c, b->ids[i].text);
-    send_command(d, b, SCRIPT_START, &c);
+    send_command(d, b, START, &c);
 }
 
 /* The payload stands behind the record's head, spec and status: see record.h. */
@@ -120,11 +146,12 @@ static void settle(const struct drain *d, struct batch *b, const redisReply *rec
     char key_count[8];
     char statuses[BATCH][sizeof(STATUS) + 24];
 
-    snprintf(key_count, sizeof(key_count), "%zu", 3 + b->count);
-    begin(&c, SCRIPT_SETTLE, key_count);
+    snprintf(key_count, sizeof(key_count), "%zu", 4 + b->count);
+    begin(d, &c, SETTLE, key_count);
     add_key(&c, &d->taken);
     add_key(&c, &d->stats);
     add_key(&c, &d->dead);
+    add_key(&c, &d->scheduled);
     for (size_t i = 0; i < b->count; i++)
         add_key(&c, &b->keys[i]);
     add_text(&c, WORKER);
@@ -138,8 +165,10 @@ static void settle(const struct drain *d, struct batch *b, const redisReply *rec
         add_text(&c, "+");
         add(&c, statuses[i], (size_t)snprintf(statuses[i], sizeof(statuses[i]), STATUS, length));
         add(&c, payload, length);
+        add_text(&c, "1");
+        add_text(&c, "0");
     }
-    send_command(d, b, SCRIPT_SETTLE, &c);
+    send_command(d, b, SETTLE, &c);
 }
 
 static void read_ids(struct batch *b, const redisReply *ids)
@@ -158,17 +187,17 @@ static void read_ids(struct batch *b, const redisReply *ids)
 static bool step(struct drain *d, struct batch *b, const redisReply *reply)
 {
     switch (b->stage) {
-    case SCRIPT_TAKE:
+    case TAKE:
         read_ids(b, reply);
         if (b->count)
             start(d, b);
         return b->count > 0;
-    case SCRIPT_START:
+    case START:
         settle(d, b, reply);
         return true;
     default:
         for (size_t i = 0; i < reply->elements; i++)
-            d->done += reply->element[i]->integer == SETTLE_DONE;
+            d->done += reply->element[i]->integer == SETTLE_SUCCEEDED;
         take(d, b);
         return true;
     }
@@ -208,7 +237,29 @@ static void name_keys(struct drain *d)
     key_ready(&shard, &d->ready);
     key_taken(&shard, WORKER, &d->taken);
     key_stats(&shard, &d->stats);
+    key_workers(&shard, &d->workers);
     key_dead(&shard, &d->dead);
+    key_scheduled(&shard, &d->scheduled);
+}
+
+static void load_scripts(struct drain *d, bool own)
+{
+    const char *sources[STAGE_COUNT] = {least_take, least_start, least_settle};
+
+    if (own) {
+        sources[TAKE] = queue_scripts[SCRIPT_TAKE].source;
+        sources[START] = queue_scripts[SCRIPT_START].source;
+        sources[SETTLE] = queue_scripts[SCRIPT_SETTLE].source;
+    }
+    for (size_t i = 0; i < STAGE_COUNT; i++)
+        redis_load(d->redis, sources[i], d->sha1[i]);
+}
+
+/* The worker's scripts serve registered workers only. */
+static void enter_workers(const struct drain *d)
+{
+    freeReplyObject(redis_answer(d->redis,
+        redisCommand(d->redis, "ZADD %s %lld " WORKER, d->workers.text, (long long)clock_unix_ms())));
 }
 
 int main(int argc, char **argv)
@@ -219,14 +270,13 @@ int main(int argc, char **argv)
     double redis_us;
     double own_us;
 
-    if (argc != 3)
-        die("bare_drain REDIS_PORT REDIS_PID");
-    d.redis = redis_open((int)argument_number(argv[1], 1, 65535));
-    redis_pid = argument_number(argv[2], 1, INT32_MAX);
+    if (argc != 4 || (strcmp(argv[1], "own") != 0 && strcmp(argv[1], "least") != 0))
+        die("bare_drain own|least REDIS_PORT REDIS_PID");
+    d.redis = redis_open((int)argument_number(argv[2], 1, 65535));
+    redis_pid = argument_number(argv[3], 1, INT32_MAX);
     name_keys(&d);
-    for (size_t i = 0; i < SCRIPT_COUNT; i++)
-        freeReplyObject(
-            redis_answer(d.redis, redisCommand(d.redis, "SCRIPT LOAD %s", queue_scripts[i].source)));
+    load_scripts(&d, argv[1][0] == 'o');
+    enter_workers(&d);
     redis_us = cpu_us(redis_pid);
     own_us = cpu_us(getpid());
     started_us = clock_steady_us();

@@ -1,13 +1,14 @@
 /*
  * bare_submit: the limit that the api is measured against: evhttp, jansson and hiredis with nothing of ours
- * between them. For each POST it parses the body, sends one EVALSHA of the very script that the api uses with
- * keys and a record of the same size (so that Redis does the same work: SET NX, LPUSH, HINCRBY), and answers
- * 202 with the id when Redis has answered. It checks nothing, routes, counts and logs nothing, and does not
- * survive the loss of Redis.
+ * between them. For each POST it parses the body, sends one EVALSHA and answers 202 with the id when Redis
+ * has answered. It checks nothing, routes, counts and logs nothing, and does not survive the loss of Redis.
  *
- *     bare_submit REDIS_PORT [PORT]
+ *     bare_submit own|least REDIS_PORT [PORT]
  *
- * Prints the port that it listens on (any free one when none is given). Several processes may share one.
+ * own: the script is the api's, with keys, arguments and a record of the same size, so that Redis does the
+ * same work and what differs is the api's own cost. least: with the same arguments, what any such queue must
+ * do: SET, LPUSH, HINCRBY. Prints the port that it listens on (any free one when none is given). Several
+ * processes may share one.
  */
 #include "common/queue/scripts.h"
 #include "tests/bench/bench.h"
@@ -23,9 +24,13 @@
 
 #define SHARD "jobgate:{default.0}:"
 
+static const char least[] = "redis.call('SET', KEYS[1], ARGV[2], 'NX') redis.call('LPUSH', KEYS[2], ARGV[1]) "
+                            "redis.call('HINCRBY', KEYS[3], 'submitted', 1) return {'accepted', 0}";
+
 struct bare {
     struct event_base *base;
     redisAsyncContext *redis;
+    char sha1[41];
     unsigned long long count;
 };
 
@@ -40,7 +45,7 @@ static void on_answer(redisAsyncContext *c, void *reply, void *arg)
     const redisReply *answer = reply;
     char location[64];
 
-    if (!answer || answer->type != REDIS_REPLY_INTEGER || answer->integer != 1)
+    if (!answer || answer->type != REDIS_REPLY_ARRAY || strcmp(answer->element[0]->str, "accepted") != 0)
         die("redis: %s", answer && answer->type == REDIS_REPLY_ERROR ? answer->str : c->errstr);
     snprintf(location, sizeof(location), "/v1/jobs/%s", r->id);
     evhttp_add_header(evhttp_request_get_output_headers(r->http), "Location", location);
@@ -60,17 +65,18 @@ static void submit(struct bare *b, struct evhttp_request *http, const char *reco
 {
     struct request *r = malloc(sizeof(*r));
     char key[80];
-    const char *arguments[] = {
-        "EVALSHA", queue_scripts[SCRIPT_SUBMIT].sha1, "3", key, SHARD "ready", SHARD "stats", NULL, record};
-    size_t lengths[] = {7, 40, 1, 0, sizeof(SHARD "ready") - 1, sizeof(SHARD "stats") - 1, 0, length};
+    const char *arguments[] = {"EVALSHA", b->sha1, "5", key, SHARD "ready", SHARD "stats", SHARD "scheduled",
+        SHARD "held", NULL, record, "0", "0", "1000000", "", "86400", "-"};
+    size_t lengths[ARRAY_LENGTH(arguments)];
 
     if (!r)
         die("out of memory");
     r->http = http;
     make_id(b, r->id);
-    lengths[3] = (size_t)snprintf(key, sizeof(key), SHARD "job:%s", r->id);
-    arguments[6] = r->id;
-    lengths[6] = strlen(r->id);
+    snprintf(key, sizeof(key), SHARD "job:%s", r->id);
+    arguments[8] = r->id;
+    for (size_t i = 0; i < ARRAY_LENGTH(arguments); i++)
+        lengths[i] = i == 9 ? length : strlen(arguments[i]);
     redisAsyncCommandArgv(b->redis, on_answer, r, ARRAY_LENGTH(arguments), arguments, lengths);
 }
 
@@ -88,12 +94,12 @@ static void on_request(struct evhttp_request *http, void *arg)
     json_decref(document);
 }
 
-static void connect_redis(struct bare *b, int port)
+static void connect_redis(struct bare *b, const char *source, int port)
 {
     redisContext *c = redis_open(port);
     int on = 1;
 
-    freeReplyObject(redis_answer(c, redisCommand(c, "SCRIPT LOAD %s", queue_scripts[SCRIPT_SUBMIT].source)));
+    redis_load(c, source, b->sha1);
     redisFree(c);
     b->redis = redisAsyncConnect("127.0.0.1", port);
     if (!b->redis || b->redis->err)
@@ -122,11 +128,12 @@ int main(int argc, char **argv)
     struct bare b = {.base = event_base_new()};
     struct evhttp *http = evhttp_new(b.base);
 
-    if (argc < 2 || argc > 3)
-        die("bare_submit REDIS_PORT [PORT]");
-    connect_redis(&b, (int)argument_number(argv[1], 1, 65535));
+    if (argc < 3 || argc > 4 || (strcmp(argv[1], "own") != 0 && strcmp(argv[1], "least") != 0))
+        die("bare_submit own|least REDIS_PORT [PORT]");
+    connect_redis(&b, argv[1][0] == 'o' ? queue_scripts[SCRIPT_SUBMIT].source : least,
+        (int)argument_number(argv[2], 1, 65535));
     evhttp_set_gencb(http, on_request, &b);
-    printf("%u\n", listen_on(&b, http, argc > 2 ? (unsigned)argument_number(argv[2], 0, 65535) : 0));
+    printf("%u\n", listen_on(&b, http, argc > 3 ? (unsigned)argument_number(argv[3], 0, 65535) : 0));
     fflush(stdout);
     event_base_dispatch(b.base);
     return 0;

@@ -76,4 +76,13 @@ static inline redisReply *redis_answer(redisContext *c, void *reply)
     return r;
 }
 
+/* Loads a script and writes the name that EVALSHA takes. */
+static inline void redis_load(redisContext *c, const char *source, char sha1[41])
+{
+    redisReply *r = redis_answer(c, redisCommand(c, "SCRIPT LOAD %s", source));
+
+    snprintf(sha1, 41, "%s", r->str);
+    freeReplyObject(r);
+}
+
 #endif

@@ -28,12 +28,12 @@ struct load {
 
 static void fill(void *arg);
 
-static void on_submitted(void *arg, const struct error *e)
+static void on_submitted(void *arg, const struct submit_result *result, const struct error *e)
 {
     struct load *l = arg;
 
-    if (e)
-        die("%s", e->text);
+    if (e || result->verdict != SUBMIT_ACCEPTED)
+        die("a job was not accepted: %s", e ? e->text : "see enum submit_verdict");
     l->pending--;
     if (l->left && l->pending <= WINDOW / 2)
         fill(l);
@@ -45,12 +45,21 @@ static void fill(void *arg)
 {
     struct load *l = arg;
     struct shard shard = {.queue = "default"};
+    struct job_schedule at_once = {0};
     struct job_id id;
+    struct submit submit = {
+        .id = &id,
+        .spec = &l->spec,
+        .schedule = &at_once,
+        .payload = l->payload,
+        .payload_length = l->payload_length,
+        .depth_max = INT32_MAX,
+    };
     struct error e;
 
     for (; l->left && l->pending < WINDOW; l->left--, l->pending++) {
         id_generate(&l->ids, &shard, &id);
-        if (!queue_submit(l->queue, &id, &l->spec, l->payload, l->payload_length, on_submitted, l, &e))
+        if (!queue_submit(l->queue, &submit, on_submitted, l, &e))
             die("%s", e.text);
     }
 }
@@ -92,8 +101,7 @@ static void run(struct load *l, unsigned port)
 
 int main(int argc, char **argv)
 {
-    struct load l = {
-        .spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON, .max_attempts = MAX_ATTEMPTS_DEFAULT}};
+    struct load l = {.spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON}};
 
     if (argc != 4)
         die("load REDIS_PORT JOBS PAYLOAD_BYTES");

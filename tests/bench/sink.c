@@ -17,7 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { HEAD_MAX = 16384, EVENTS_MAX = 64, ANSWER_MAX = 1024 };
+enum { HEAD_MAX = 16384, EVENTS_MAX = 64, ANSWER_MAX = 1024, FD_MAX = 1024 };
 
 /* A connection: the head of the request being read, then how much of its body is still to come. */
 struct peer {
@@ -27,6 +27,7 @@ struct peer {
     char bytes[HEAD_MAX + 1];
 };
 
+static struct peer *peers[FD_MAX]; /* by their socket */
 static long long blob_count;
 static long long byte_count;
 
@@ -113,6 +114,7 @@ static void serve(struct peer *p)
         return;
     if (n <= 0) {
         close(p->fd);
+        peers[p->fd] = NULL;
         free(p);
         return;
     }
@@ -124,16 +126,19 @@ static void serve(struct peer *p)
 
 static void accept_peer(int listener, int epoll)
 {
-    struct peer *p = calloc(1, sizeof(*p));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = p};
+    struct sockaddr_in address;
+    socklen_t size = sizeof(address);
+    int fd = accept4(listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     int on = 1;
 
-    if (!p)
-        die("out of memory");
-    p->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (p->fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, p->fd, &event) < 0)
+    if (fd < 0 || fd >= FD_MAX || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
         die("a connection could not be taken");
-    setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    peers[fd] = calloc(1, sizeof(*peers[fd]));
+    if (!peers[fd])
+        die("out of memory");
+    peers[fd]->fd = fd;
 }
 
 static int open_listener(unsigned port)
@@ -155,16 +160,16 @@ int main(int argc, char **argv)
 {
     int listener = open_listener(argc > 1 ? (unsigned)argument_number(argv[1], 0, 65535) : 0);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event events[EVENTS_MAX] = {{.events = EPOLLIN}};
+    struct epoll_event events[EVENTS_MAX] = {{.events = EPOLLIN, .data.fd = listener}};
 
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &events[0]);
     for (;;) {
         int count = epoll_wait(epoll, events, EVENTS_MAX, -1);
 
         for (int i = 0; i < count; i++)
-            if (events[i].data.ptr)
-                serve(events[i].data.ptr);
-            else
+            if (events[i].data.fd == listener)
                 accept_peer(listener, epoll);
+            else
+                serve(peers[events[i].data.fd]);
     }
 }

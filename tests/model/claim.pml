@@ -93,16 +93,14 @@ registration name[NAMES];
 /* phases of an attempt */
 #define NONE 0
 #define STARTING 1     /* start is on its way */
-#define LOOKING 2
-#define RUNS 3
-#define STORING 4
-#define SETTLING 5
-#define FAILING 6      /* settling that it failed */
-#define CUT_SETTLING 7 /* cut off, but the settlement is on its way */
-#define CUT_FAILING 8
+#define RUNS 2         /* or stores its result */
+#define SETTLING 3
+#define FAILING 4      /* settling that it failed */
+#define CUT_SETTLING 5 /* cut off, but the settlement is on its way */
+#define CUT_FAILING 6
 
 typedef try_here {
-    unsigned phase : 4;
+    unsigned phase : 3;
     unsigned j : 1;
     unsigned number : 3;
     unsigned token : 3;  /* job.starts of its start */
@@ -117,6 +115,7 @@ typedef worker {
     bit is_refused;       /* it was told that it was reaped */
     bit is_waiting;       /* a blocking move is on its way or waits in Redis */
     bit is_doubtful;      /* its list may hold what it does not know of */
+    bit is_to_look_again; /* a while after it was doubtful: what was under way has ended by then */
     unsigned leaving : 2; /* 1 = told to stop, 2 = and the deadline has passed */
     unsigned back : 2;    /* jobs (bits) whose give_back is on its way */
     unsigned broken : 3   /* a wait of a broken connection that the server still serves: 1 + the name; 0 = none */
@@ -157,6 +156,8 @@ hidden byte unknown;
 #define LIST_EMPTY(n) (!IN_LIST(n, 0) && !IN_LIST(n, JOBS - 1))
 #define HOLDS_LEASE(n) (name[n].is_registered && name[n].is_fresh && !name[n].has_lost)
 
+#define ALL_ENDED (job[0].place == ENDED && job[JOBS - 1].place == ENDED)
+
 /* ---- claims about one job ---- */
 
 #ifdef BUG_POP_THEN_RECORD /* what is popped is nowhere but in the worker's hands */
@@ -168,8 +169,7 @@ hidden byte unknown;
 #endif
 
 #define RUNS_IN(jj, ww, s)                                                                                   \
-    (HOLDS_LEASE(w[ww].me) && w[ww].slot[s].j == (jj) && w[ww].slot[s].phase >= LOOKING &&                     \
-        w[ww].slot[s].phase <= STORING)
+    (HOLDS_LEASE(w[ww].me) && w[ww].slot[s].j == (jj) && w[ww].slot[s].phase == RUNS)
 #define RUNS_AT(jj, ww) (RUNS_IN(jj, ww, 0) || RUNS_IN(jj, ww, 1))
 
 inline check(jj)
@@ -409,8 +409,9 @@ inline put_blob(jj, its_token)
 
 #define SLOT(s) w[id].slot[s]
 #define IS_STARTING(s) (SLOT(s).phase == STARTING)
+#define IS_SETTLING(s) (SLOT(s).phase == SETTLING || SLOT(s).phase == FAILING)
 #define IS_CUT(s) (SLOT(s).phase >= CUT_SETTLING)
-#define KNOWS_IN(s, jj) (SLOT(s).j == (jj) && SLOT(s).phase >= LOOKING && SLOT(s).phase <= FAILING)
+#define KNOWS_IN(s, jj) (SLOT(s).j == (jj) && SLOT(s).phase >= RUNS && SLOT(s).phase <= FAILING)
 #define KNOWS(jj) (KNOWS_IN(0, jj) || KNOWS_IN(1, jj))
 #define HAS_ROOM (SLOT(0).phase == NONE || SLOT(1).phase == NONE)
 #define HAS_NO_ATTEMPT (SLOT(0).phase == NONE && SLOT(1).phase == NONE)
@@ -430,19 +431,24 @@ inline free_slot(s)
 inline cut_slot(s)
 {
     if
-    :: SLOT(s).phase == STORING -> job[SLOT(s).j].late_put = SLOT(s).token; free_slot(s)
+    :: SLOT(s).phase == RUNS -> job[SLOT(s).j].late_put = SLOT(s).token; free_slot(s)
     :: SLOT(s).phase == SETTLING -> SLOT(s).phase = CUT_SETTLING
     :: SLOT(s).phase == FAILING -> SLOT(s).phase = CUT_FAILING
-    :: SLOT(s).phase == LOOKING || SLOT(s).phase == RUNS -> free_slot(s)
     :: else
     fi
+}
+
+inline doubt()
+{
+    w[id].is_doubtful = true;
+    w[id].is_to_look_again = true
 }
 
 inline cut_off()
 {
     cut_slot(0);
     cut_slot(1);
-    w[id].is_doubtful = true
+    doubt()
 }
 
 inline claim_into(s, jj)
@@ -483,6 +489,7 @@ inline begin_anew()
     w[id].is_refused = false;
     w[id].is_waiting = false;
     w[id].is_doubtful = false;
+    w[id].is_to_look_again = false;
     w[id].leaving = 0;
     w[id].back = 0
 }
@@ -490,12 +497,8 @@ inline begin_anew()
 #define WAIT_OPTIONS(jj)                                                                                     \
     :: d_step { w[id].is_waiting && job[jj].place == READY -> job[jj].place = MOVED_TO(w[id].me); on_waited(jj); check(jj) } \
     :: d_step { w[id].is_waiting && job[jj].place == READY && losses -> losses--; job[jj].place = TAKEN + w[id].me; \
-        w[id].is_waiting = false; w[id].is_doubtful = true; check(jj) }                                        \
+        w[id].is_waiting = false; doubt(); check(jj) }                                        \
     :: d_step { w[id].broken && job[jj].place == READY -> job[jj].place = TAKEN + w[id].broken - 1;            \
-        if                                                                                                   \
-        :: w[id].broken == 1 + w[id].me -> w[id].is_doubtful = true                                            \
-        :: else                                                                                              \
-        fi;                                                                                                  \
         w[id].broken = 0; check(jj) }
 
 inline on_started(s)
@@ -505,7 +508,9 @@ inline on_started(s)
         SLOT(s).number = job[SLOT(s).j].attempt;
         SLOT(s).token = job[SLOT(s).j].starts;
         if
-        :: job[SLOT(s).j].attempt > 1 -> SLOT(s).phase = LOOKING
+        :: job[SLOT(s).j].attempt > 1 && job[SLOT(s).j].blob ->
+            SLOT(s).content = job[SLOT(s).j].blob;
+            SLOT(s).phase = SETTLING
         :: else -> SLOT(s).phase = RUNS
         fi
     :: else -> free_slot(s)
@@ -528,16 +533,10 @@ inline use_stored(s)
 #define SLOT_OPTIONS(s)                                                                                      \
     :: d_step { IS_STARTING(s) -> start(w[id].me, SLOT(s).j); on_started(s); check_all() }                     \
     :: d_step { IS_STARTING(s) && losses -> losses--; start(w[id].me, SLOT(s).j); free_slot(s);                \
-        w[id].is_doubtful = true; check_all() }                                                                \
-    :: d_step { IS_STARTING(s) && losses -> losses--; keep_late(LATE_START, s); free_slot(s); w[id].is_doubtful = true } \
-    :: d_step { SLOT(s).phase == LOOKING ->                                                                    \
-        if                                                                                                   \
-        :: job[SLOT(s).j].blob -> SLOT(s).content = job[SLOT(s).j].blob; SLOT(s).phase = SETTLING                \
-        :: else -> SLOT(s).phase = RUNS                                                                        \
-        fi }                                                                                                 \
-    :: d_step { SLOT(s).phase == RUNS -> SLOT(s).phase = STORING }                                             \
+        doubt(); check_all() }                                                                \
+    :: d_step { IS_STARTING(s) && losses -> losses--; keep_late(LATE_START, s); free_slot(s); doubt() } \
     :: d_step { SLOT(s).phase == RUNS -> SLOT(s).phase = FAILING }                                             \
-    :: d_step { SLOT(s).phase == STORING -> put_blob(SLOT(s).j, SLOT(s).token); use_stored(s) }                  \
+    :: d_step { SLOT(s).phase == RUNS -> put_blob(SLOT(s).j, SLOT(s).token); use_stored(s) }                  \
     :: d_step { SLOT(s).phase == SETTLING || SLOT(s).phase == CUT_SETTLING -> SETTLE(s, false); free_slot(s); check_all() } \
     :: d_step { SLOT(s).phase == FAILING || SLOT(s).phase == CUT_FAILING -> SETTLE(s, true); free_slot(s); check_all() } \
     :: d_step { SLOT(s).phase == SETTLING && losses -> losses--; SETTLE(s, false); check_all() }                \
@@ -601,26 +600,27 @@ end:
         w[id].is_refused = true;
         cut_off() }
     :: d_step { w[id].is_held && !name[w[id].me].is_fresh -> w[id].is_held = false; cut_off() }
-    :: d_step { w[id].is_held && losses -> losses--; w[id].is_held = false; cut_off() }
+    :: d_step { w[id].is_held && losses && !ALL_ENDED -> losses--; w[id].is_held = false; cut_off() }
     :: d_step { w[id].is_refused && NOTHING_UNDER_WAY && NOTHING_CUT_UNDER_WAY ->
         name[w[id].me].is_gone = true;
         w[id].me = next_name;
         next_name++;
         w[id].is_known = false;
         w[id].is_refused = false;
-        w[id].is_doubtful = false }
+        w[id].is_doubtful = false;
+        w[id].is_to_look_again = false }
 
     /* the wait */
     :: d_step { w[id].is_held && !w[id].is_refused && !w[id].leaving && !w[id].is_doubtful && !w[id].is_waiting &&
-            w[id].back == 0 && HAS_ROOM && !(job[0].place == ENDED && job[JOBS - 1].place == ENDED) ->
+            w[id].back == 0 && HAS_ROOM && !ALL_ENDED ->
         w[id].is_waiting = true }
     :: d_step { w[id].is_waiting && (w[id].is_doubtful || w[id].leaving || w[id].is_refused || !w[id].is_held ||
-            (job[0].place == ENDED && job[JOBS - 1].place == ENDED)) ->
+            ALL_ENDED) ->
         w[id].is_waiting = false }
-    :: d_step { w[id].is_waiting && losses && !w[id].broken ->
+    :: d_step { w[id].is_waiting && losses && !ALL_ENDED && !w[id].broken ->
         losses--;
         w[id].is_waiting = false;
-        w[id].is_doubtful = true;
+        doubt();
         w[id].broken = 1 + w[id].me }
     :: d_step { w[id].broken -> w[id].broken = 0 }
     WAIT_OPTIONS(0)
@@ -635,8 +635,11 @@ end:
     /* comparing its list with what it knows of */
     :: d_step { w[id].is_doubtful && w[id].is_held && !w[id].is_refused && NOTHING_UNDER_WAY && NOTHING_CUT_UNDER_WAY ->
         list() }
+    :: d_step { w[id].is_to_look_again && !w[id].is_doubtful && !w[id].broken && !IS_SETTLING(0) && !IS_SETTLING(1) ->
+        w[id].is_to_look_again = false;
+        w[id].is_doubtful = true }
     :: d_step { w[id].back -> give_back(w[id].me, w[id].back); w[id].back = 0 }
-    :: d_step { w[id].back && losses -> losses--; give_back(w[id].me, w[id].back); w[id].back = 0; w[id].is_doubtful = true }
+    :: d_step { w[id].back && losses -> losses--; give_back(w[id].me, w[id].back); w[id].back = 0; doubt() }
     :: d_step { w[id].back && losses -> losses--;
 #if LATE
         if
@@ -644,15 +647,15 @@ end:
         :: else
         fi;
 #endif
-        w[id].back = 0; w[id].is_doubtful = true }
+        w[id].back = 0; doubt() }
 
     /* the end */
-    :: d_step { faults && !w[id].leaving -> faults--; w[id].leaving = 1; w[id].is_doubtful = true }
+    :: d_step { faults && !ALL_ENDED && !w[id].leaving -> faults--; w[id].leaving = 1; doubt() }
     :: d_step { w[id].leaving == 1 && !HAS_NO_ATTEMPT -> w[id].leaving = 2; cut_off() }
     :: d_step { w[id].leaving && HAS_NO_ATTEMPT && !w[id].is_doubtful && !w[id].is_refused && NOTHING_UNDER_WAY ->
         reap(w[id].me, 0, true);
         begin_anew() }
-    :: d_step { faults -> faults--; cut_slot(0); cut_slot(1); begin_anew() }
+    :: d_step { faults && !ALL_ENDED -> faults--; cut_slot(0); cut_slot(1); begin_anew() }
     od
 }
 
@@ -723,7 +726,7 @@ end:
 }
 
 #define LAPSE_OPTION(n)                                                                                      \
-    :: d_step { name[n].is_registered && name[n].is_fresh && (name[n].is_gone || faults) ->                    \
+    :: d_step { name[n].is_registered && name[n].is_fresh && (name[n].is_gone || (faults && !ALL_ENDED)) ->                    \
         if                                                                                                   \
         :: !name[n].is_gone -> faults--                                                                      \
         :: else                                                                                              \

@@ -66,10 +66,22 @@ struct jobgate *jobgate_start_worker(const char *const *settings)
     return start("jobgate-worker", (const char *[]){"OPS_LISTEN=127.0.0.1:0", NULL}, settings);
 }
 
+/* What a sanitizer or an assertion said fails the test, whoever else noticed. */
+static void assert_no_complaint(const struct process *p)
+{
+    static const char *const complaints[] = {
+        "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error: ", "Assertion `"};
+    AUTO(free) char *said = process_output(p);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(complaints); i++)
+        ck_assert_msg(strstr(said, complaints[i]) == NULL, "a program went wrong:\n%s", said);
+}
+
 struct jobgate *jobgate_free(struct jobgate *g)
 {
     if (!g)
         return NULL;
+    assert_no_complaint(g->process);
     process_free(g->process);
     free(g);
     return NULL;

@@ -15,7 +15,10 @@ struct jobgate;
  * that comes twice the first one counts. Returns one that jobgate_free ends and releases. */
 struct jobgate *jobgate_start_api(const char *const *settings);
 struct jobgate *jobgate_start_worker(const char *const *settings);
-struct jobgate *jobgate_free(struct jobgate *g); /* kills what still runs; takes NULL; returns NULL */
+
+/* Kills what still runs; fails the test when a sanitizer or an assertion had stopped it. Takes NULL; returns
+ * NULL. */
+struct jobgate *jobgate_free(struct jobgate *g);
 
 /* "http://127.0.0.1:<port>" of the api (a worker has none: "") and of the ops port. Borrowed. */
 const char *jobgate_url(const struct jobgate *g);

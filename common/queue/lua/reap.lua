@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken,
--- held, job….
+-- held, slots, job….
 -- ARGV: the worker, the silence that ends a lease in ms, how often a job may be lost, id… (of its list, oldest first).
 -- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order; a
 -- job that was lost before waits longer each time, so that one that kills its workers does not bury its neighbours.
@@ -49,8 +49,8 @@ local function give_back(r, key, id)
 end
 
 local moved = 0
-for i = #KEYS, 9, -1 do
-    local id = ARGV[i - 5]
+for i = #KEYS, 10, -1 do
+    local id = ARGV[i - 6]
     if redis.call('LREM', KEYS[7], -1, id) > 0 then
         local r = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
@@ -63,6 +63,7 @@ for i = #KEYS, 9, -1 do
     end
 end
 if redis.call('LLEN', KEYS[7]) == 0 then
+    redis.call('HDEL', KEYS[9], worker)
     if redis.call('ZREM', KEYS[1], worker) > 0 then
         redis.call('ZADD', KEYS[2], now, worker)
     end

@@ -442,6 +442,11 @@ static void run(struct attempt *a)
     };
     struct log_context context = log_of(a);
 
+    if (!consumer_is_entitled(a->consumer)) {
+        a->is_looking = true;
+        enter(a, WAITING_FOR_STORE); /* as in store_result: another worker may run it by now */
+        return;
+    }
     log_debug(&context, "started (type %s, %zu bytes)", a->job.spec.type, a->job.payload_length);
     snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", handler_content_type(a->handler));
     enter(a, RUNNING);

@@ -4,11 +4,11 @@
 
 static void check_queues(const struct config *config, struct buf *mistakes)
 {
-    char name[NAME_SIZE];
+    struct queue_entry entry;
     struct error e;
     size_t i = 0;
 
-    while (queues_next(config->worker_queues, i, name, &e))
+    while (queues_next(config->worker_queues, i, &entry, &e))
         i++;
     if (e.code != ERROR_OK)
         config_mistake(mistakes, "WORKER_QUEUES", e.text);

@@ -227,11 +227,13 @@ static void on_took(void *arg, const struct job_id *ids, size_t count, const str
     worker_pump(c->worker);
 }
 
-static void take(struct consumer *c, size_t count)
+void consumer_take(struct consumer *c, size_t count)
 {
     struct claim *claim = mem_zalloc(sizeof(*claim));
     struct error e;
 
+    if (count > (size_t)c->worker->config->worker_batch)
+        count = (size_t)c->worker->config->worker_batch;
     claim->consumer = c;
     claim->reserved = count;
     if (!queue_take(c->worker->queue, &c->shard, c->name, count, on_took, claim, &e)) {
@@ -422,6 +424,12 @@ static void go_on_leaving(struct consumer *c)
     }
 }
 
+static bool is_free_to_claim(const struct consumer *c)
+{
+    return redis_is_ready(c->worker->redis) && consumer_is_entitled(c) && !c->is_leaving && !c->is_doubtful &&
+           !c->is_comparing && !c->is_waiting && !c->is_taking && !timer_is_running(&c->rest);
+}
+
 /* Redis is away, and nothing that is known here has to be given back: others clear the registration. */
 static void leave_silently(struct consumer *c)
 {
@@ -433,8 +441,6 @@ static void leave_silently(struct consumer *c)
 
 void consumer_pump(struct consumer *c)
 {
-    size_t room = worker_room(c->worker);
-
     if (c->is_leaving && !redis_is_ready(c->worker->redis))
         leave_silently(c);
     if (!redis_is_ready(c->worker->redis) || timer_is_running(&c->rest))
@@ -447,14 +453,18 @@ void consumer_pump(struct consumer *c)
         compare(c);
     if (c->is_leaving)
         go_on_leaving(c);
-    if (!consumer_is_entitled(c) || c->is_leaving || c->is_doubtful || c->is_comparing || c->is_waiting ||
-        c->is_taking || room == 0)
-        return;
-    if (c->has_more)
-        take(c,
-            room < (size_t)c->worker->config->worker_batch ? room : (size_t)c->worker->config->worker_batch);
-    else if (redis_is_ready(c->blocking))
+    if (is_free_to_claim(c) && !c->has_more && redis_is_ready(c->blocking) && worker_room(c->worker) > 0)
         wait_for_job(c);
+}
+
+bool consumer_is_taking(const struct consumer *c)
+{
+    return c->is_taking;
+}
+
+bool consumer_can_take(const struct consumer *c)
+{
+    return is_free_to_claim(c) && c->has_more;
 }
 
 void consumer_leave(struct consumer *c)

@@ -17,8 +17,18 @@
 struct consumer *consumer_new(struct worker *w, const char *queue);
 struct consumer *consumer_free(struct consumer *c); /* takes NULL; returns NULL */
 
-/* Goes on with whatever can be done now. */
+/* Goes on with whatever can be done now, but taking jobs: who may take how many is decided over all
+ * consumers. */
 void consumer_pump(struct consumer *c);
+
+/* Whether its queue may have jobs that it could take now. */
+bool consumer_can_take(const struct consumer *c);
+
+/* Whether it is being told whether its queue has jobs. */
+bool consumer_is_taking(const struct consumer *c);
+
+/* Takes up to count jobs. Only when it can. */
+void consumer_take(struct consumer *c, size_t count);
 
 /* The main connection is there; or it was lost: what was under way on it is unknown. */
 void consumer_redis_ready(struct consumer *c);

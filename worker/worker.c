@@ -40,15 +40,35 @@ static void stop_when_done(struct worker *w)
     loop_stop(w->loop);
 }
 
-/* Another one begins each time, so that a full queue does not starve the others. */
+/* Gives free slots to the queues that may have jobs. */
+static void share_room(struct worker *w)
+{
+    bool is_strict = w->config->queue_order == QUEUE_ORDER_STRICT;
+    size_t room = worker_room(w);
+    bool is_open = true; /* in strict order: whether the queues before this one are known to be empty */
+
+    if (room == 0)
+        return;
+    for (size_t i = 0; i < w->consumer_count; i++) {
+        w->shares[i].wants = is_open && consumer_can_take(w->consumers[i]);
+        is_open = is_open && !(is_strict && consumer_is_taking(w->consumers[i]));
+    }
+    if (is_strict)
+        share_strictly(w->shares, w->consumer_count, room);
+    else
+        share_by_weight(w->shares, w->consumer_count, room);
+    for (size_t i = 0; i < w->consumer_count; i++)
+        if (w->shares[i].granted)
+            consumer_take(w->consumers[i], w->shares[i].granted);
+}
+
 static void pump_all(void *arg)
 {
     struct worker *w = arg;
 
-    assert(w->consumer_count > 0); /* worker_check saw to it */
     for (size_t i = 0; i < w->consumer_count; i++)
-        consumer_pump(w->consumers[(w->next_consumer + i) % w->consumer_count]);
-    w->next_consumer = (w->next_consumer + 1) % w->consumer_count;
+        consumer_pump(w->consumers[i]);
+    share_room(w);
     stop_when_done(w);
 }
 
@@ -214,12 +234,14 @@ static bool load_handlers(struct worker *w, struct error *e)
 
 static void add_consumers(struct worker *w)
 {
-    char name[NAME_SIZE];
+    struct queue_entry entry;
     struct error e;
 
-    while (queues_next(w->config->worker_queues, w->consumer_count, name, &e)) {
+    while (queues_next(w->config->worker_queues, w->consumer_count, &entry, &e)) {
+        w->shares = mem_realloc(w->shares, (w->consumer_count + 1) * sizeof(*w->shares));
+        w->shares[w->consumer_count] = (struct share){.weight = entry.weight};
         w->consumers = mem_realloc(w->consumers, (w->consumer_count + 1) * sizeof(struct consumer *));
-        w->consumers[w->consumer_count++] = consumer_new(w, name);
+        w->consumers[w->consumer_count++] = consumer_new(w, entry.name);
     }
 }
 
@@ -278,6 +300,7 @@ struct worker *worker_free(struct worker *w)
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_free(w->consumers[i]);
     free(w->consumers);
+    free(w->shares);
     w->queue = queue_free(w->queue);
     w->store_health = blob_health_free(w->store_health);
     w->store = blob_store_free(w->store);

@@ -16,6 +16,7 @@
 #include "common/queue/queue.h"
 #include "common/redis/redis.h"
 #include "worker/handlers/handler.h"
+#include "worker/share.h"
 
 struct attempt;
 struct consumer;
@@ -34,7 +35,7 @@ struct worker {
     struct handlers *handlers;
     struct consumer **consumers;
     size_t consumer_count;
-    size_t next_consumer;     /* the one that may take first next time */
+    struct share *shares;     /* one for each consumer */
     struct attempt *attempts; /* all that are not ended, a list */
     size_t attempt_count;
     size_t reserved_count; /* slots kept for ids that are on their way */

@@ -11,6 +11,7 @@
 enum config_for { FOR_API = 1, FOR_WORKER = 2, FOR_BOTH = 3 };
 
 enum { AUTH_NONE };
+enum { QUEUE_ORDER_WEIGHTED, QUEUE_ORDER_STRICT };
 enum { RESULT_STORE_ALWAYS, RESULT_STORE_LARGE };
 
 #define CONFIG_TYPE_INT int64_t

@@ -9,8 +9,7 @@ enum fault_point fault_armed;
 static long passages_left;
 static int signal_to_raise;
 
-static const char *const texts[] = {
-    "",
+static const char *const texts[] = {"",
 #define POINT(name, text) text,
     FAULT_POINTS(POINT)
 #undef POINT
@@ -51,8 +50,8 @@ bool fault_arm(const char *text, struct error *e)
             PASSAGES_MAX);
     is_kill = strcmp(end, ":kill") == 0;
     if (!is_kill && strcmp(end, ":stop") != 0)
-        return error_set(
-            e, ERROR_INVALID, "JOBGATE_FAULT=%.100s: the action is kill or stop, not \"%.40s\"", text, end + 1);
+        return error_set(e, ERROR_INVALID, "JOBGATE_FAULT=%.100s: the action is kill or stop, not \"%.40s\"",
+            text, end + 1);
     signal_to_raise = is_kill ? SIGKILL : SIGSTOP;
     passages_left = passages;
     fault_armed = point;

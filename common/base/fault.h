@@ -1,13 +1,15 @@
 /*
  * fault: a seam for the tests that kill or freeze a worker at each step of a job's way.
  *
- * JOBGATE_FAULT="<point>:<n>:kill" in a worker's environment makes the n-th passage of that point raise SIGKILL on the
- * process itself, "stop" SIGSTOP; it happens once. Without it a point is one branch that is never taken. It is no
- * setting: nobody but a test has a use for it, so docs/configuration.md does not know it.
+ * JOBGATE_FAULT="<point>:<n>:kill" in a worker's environment makes the n-th passage of that point raise
+ * SIGKILL on the process itself, "stop" SIGSTOP; it happens once. Without it a point is one branch that is
+ * never taken. It is no setting: nobody but a test has a use for it, so docs/configuration.md does not know
+ * it.
  *
- * At "….sent" a command was handed over: it leaves at the end of the loop's turn, so a worker that is killed there has
- * not sent it, and one that is frozen there sends it late. At "….answered" the answer has come, and nothing was done
- * with it yet. Points of answers that may be empty (wait, take, silent, due) are passed by the others alone.
+ * At "….sent" a command was handed over: it leaves at the end of the loop's turn, so a worker that is killed
+ * there has not sent it, and one that is frozen there sends it late. At "….answered" the answer has come, and
+ * nothing was done with it yet. Points of answers that may be empty (wait, take, silent, due) are passed by
+ * the others alone.
  */
 #ifndef JOBGATE_FAULT_H
 #define JOBGATE_FAULT_H
@@ -64,7 +66,8 @@ enum fault_point {
 /* What stands in JOBGATE_FAULT before the first colon; "" for FAULT_NONE. */
 const char *fault_point_text(enum fault_point point);
 
-/* Arms the fault that text describes; none when it is NULL or empty. Fails: INVALID, with what would be right. */
+/* Arms the fault that text describes; none when it is NULL or empty. Fails: INVALID, with what would be
+ * right. */
 bool fault_arm(const char *text, struct error *e) MUST_CHECK;
 
 /* ---- for fault_point alone ---- */

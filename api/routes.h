@@ -11,11 +11,14 @@ const struct route *routes(void);
 
 /* The handlers. */
 void jobs_create(struct exchange *x);
+void jobs_list(struct exchange *x);
 void jobs_show(struct exchange *x);
 void jobs_cancel(struct exchange *x);
 void jobs_retry(struct exchange *x);
 void queues_list(struct exchange *x);
 void queues_show(struct exchange *x);
+void queues_retry(struct exchange *x);
+void queues_purge(struct exchange *x);
 void queues_pause(struct exchange *x);
 void queues_resume(struct exchange *x);
 void stats_show(struct exchange *x);

@@ -29,16 +29,6 @@ static void on_waited(void *arg, const redisReply *reply, const struct error *e)
     p.done.took(p.arg, count ? &id : NULL, count, e);
 }
 
-static void reverse(struct job_id *ids, size_t count)
-{
-    for (size_t i = 0; i < count / 2; i++) {
-        struct job_id id = ids[i];
-
-        ids[i] = ids[count - 1 - i];
-        ids[count - 1 - i] = id;
-    }
-}
-
 /* The list has the newest first. */
 static void on_listed(void *arg, const redisReply *reply, const struct error *e)
 {
@@ -52,7 +42,7 @@ static void on_listed(void *arg, const redisReply *reply, const struct error *e)
         return;
     }
     ids = queue_read_ids(reply, 0, &count);
-    reverse(ids, count);
+    queue_reverse_ids(ids, count);
     p.done.took(p.arg, ids, count, NULL);
     free(ids);
 }

@@ -70,3 +70,13 @@ void queue_add_ids(struct queue *q, const struct job_id *ids, size_t count)
     for (size_t i = 0; i < count; i++)
         redis_request_add_text(&q->request, ids[i].text);
 }
+
+void queue_reverse_ids(struct job_id *ids, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct job_id id = ids[i];
+
+        ids[i] = ids[count - 1 - i];
+        ids[count - 1 - i] = id;
+    }
+}

@@ -158,6 +158,39 @@ bool queue_register(struct queue *q, const char *name, int64_t count_max, queue_
 typedef void queue_named(void *arg, const char *const *names, size_t count, const struct error *e);
 bool queue_names(struct queue *q, queue_named *done, void *arg, struct error *e) MUST_CHECK;
 
+/* ---- jobs of a queue ---- */
+
+/* Where jobs stand that nobody holds. */
+enum place {
+    PLACE_READY,     /* waiting to run; oldest first */
+    PLACE_HELD,      /* the same while the queue is paused */
+    PLACE_SCHEDULED, /* the next due first */
+    PLACE_DEAD       /* the one that died last first */
+};
+
+/* ids of jobs, valid inside the callback only. */
+typedef void queue_listed(void *arg, const struct job_id *ids, size_t count, const struct error *e);
+
+/* Up to count ids from the offset-th on. */
+bool queue_list(struct queue *q, const struct shard *shard, enum place place, size_t offset, size_t count,
+    queue_listed *done, void *arg, struct error *e) MUST_CHECK;
+
+/* records[i] belongs to ids[i] of the call; text is NULL when there is none. Valid inside the callback only.
+ */
+struct record_text {
+    const char *text;
+    size_t length;
+};
+typedef void queue_records_got(
+    void *arg, const struct record_text *records, size_t count, const struct error *e);
+bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
+    void *arg, struct error *e) MUST_CHECK;
+
+/* Removes jobs from a place: those that wait are cancelled, dead ones forgotten. ids in the order in which
+ * queue_list gave them. count: how many went. */
+bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,
+    const struct job_id *ids, size_t count, queue_counted *done, void *arg, struct error *e) MUST_CHECK;
+
 /* ---- workers ---- */
 
 /* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */

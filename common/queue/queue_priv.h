@@ -29,11 +29,14 @@ struct pending {
         queue_cancelled *cancelled;
         queue_counted *counted;
         queue_paused *paused;
+        queue_listed *listed;
+        queue_records_got *records_got;
         queue_overlooked *overlooked;
         queue_registered *registered;
     } done;
     void *arg;
     struct job_id id; /* of queue_get */
+    bool is_reversed; /* of queue_list: the answer has the last first */
 };
 
 /* Sends q->request; takes p, and frees it when it fails. */
@@ -51,6 +54,8 @@ void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count)
 /* Reads the ids of an array from its element `from` on; what is no id is left out. Returns a list that the
  * caller frees. */
 struct job_id *queue_read_ids(const redisReply *reply, size_t from, size_t *count);
+
+void queue_reverse_ids(struct job_id *ids, size_t count);
 
 void queue_add_ids(struct queue *q, const struct job_id *ids, size_t count);
 

@@ -23,7 +23,8 @@
     SCRIPT(PAUSE, pause)                                                                                     \
     SCRIPT(OVERVIEW, overview)                                                                               \
     SCRIPT(LENGTHS, lengths)                                                                                 \
-    SCRIPT(REGISTER, register)
+    SCRIPT(REGISTER, register)                                                                               \
+    SCRIPT(PURGE, purge)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -196,30 +196,31 @@ load_server() {
     redis flushall >/dev/null
 }
 
+# submit_bare NAME SCRIPTS COUNT: a load on that many processes that share one port.
 submit_bare() {
-    local first port
-    start_bare bare "$bench/bare_submit" least "$redis_port"
-    load_server bare_least "$(<"$directory/bare.log")" "$pid"
-    stop "$pid"
-    start_bare bare "$bench/bare_submit" own "$redis_port"
-    first=$pid
-    port=$(<"$directory/bare.log")
-    load_server bare "$port" "$first"
-    start_bare bare2 "$bench/bare_submit" own "$redis_port" "$port"
-    load_server bare2 "$port" "$first" "$pid"
-    stop "$first" "$pid"
+    local pids port=0
+    pids=()
+    while [ ${#pids[@]} -lt "$3" ]; do
+        start_bare bare "$bench/bare_submit" "$2" "$redis_port" "$port"
+        port=$(<"$directory/bare.log")
+        pids+=("$pid")
+    done
+    load_server "$1" "$port" "${pids[@]}"
+    stop "${pids[@]}"
 }
 
+# submit_ours NAME COUNT
 submit_ours() {
-    local first address
-    API_LISTEN=127.0.0.1:0 start_api api
-    first=$pid
-    address=$(listening api api)
-    load_server api "${address##*:}" "$first"
-    note api.resident "$(resident_mib "$first")"
-    API_LISTEN=$address start_api api2
-    load_server api2 "${address##*:}" "$first" "$pid"
-    stop "$first" "$pid"
+    local pids address=127.0.0.1:0
+    pids=()
+    while [ ${#pids[@]} -lt "$2" ]; do
+        API_LISTEN=$address start_api api
+        address=$(listening api api)
+        pids+=("$pid")
+    done
+    load_server "$1" "${address##*:}" "${pids[@]}"
+    note "$1.resident" "$(resident_mib "${pids[0]}")"
+    stop "${pids[@]}"
 }
 
 # ---- draining ----
@@ -436,8 +437,11 @@ main() {
     sink_port=$(<"$directory/sink.log")
     for round in $(seq "$rounds"); do
         echo "bench: round $round of $rounds" >&2
-        submit_bare
-        submit_ours
+        submit_bare bare_least least 1
+        submit_bare bare own 1
+        submit_ours api 1
+        submit_bare bare2 own 2
+        submit_ours api2 2
         drain_bare
         drain_inline
         drain_to_sink

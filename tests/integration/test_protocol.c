@@ -1,14 +1,14 @@
 /*
- * The queue protocol in a real Redis: its scripts, its keys, and what the worker makes of a record that
+ * The queue protocol in a real Redis: its verbs, its keys, and what the worker makes of a record that
  * somebody else touched.
  */
 #include <check.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
-#include "common/queue/keys.h"
-#include "common/queue/record.h"
+#include "common/queue/queue.h"
 #include "common/queue/scripts.h"
 #include "tests/support/scene.h"
 
@@ -19,11 +19,6 @@ Suite *protocol_suite(void);
 #define TAKEN SHARD "taken:somebody"
 
 static struct scene s;
-
-static void open_scene(void)
-{
-    scene_open(&s);
-}
 
 static void open_scene_with_both(void)
 {
@@ -37,29 +32,56 @@ static void close_scene(void)
     scene_close(&s);
 }
 
-/* ---- the scripts ---- */
+/* ---- the verbs ---- */
 
-static const struct shard shard = {.queue = "default"};
+static struct loop *loop;
+static struct redis *redis;
+static struct queue *queue;
 
-static void make_id(struct job_id *id)
+static void open_scene_with_queue(void)
 {
-    static struct id_generator generator;
-
-    id_generate(&generator, &shard, id);
-}
-
-/* Calls submit for a new job. Returns its verdict. */
-static long long submit(const struct job_id *id)
-{
-    AUTO_BUF struct buf record = BUF(1 << 16);
-    struct job_spec spec = {.type = "echo", .content_type = CONTENT_TYPE_JSON};
-    struct key job;
+    struct redis_options options = {.component = "test", .timeout_ms = 10000};
+    int64_t deadline_ms = clock_steady_ms() + 10000;
+    struct redis_url url;
     struct error e;
 
-    ck_assert(record_encode_new(&spec, "[1]", 3, &record, &e));
-    key_job(id, &job);
-    return redis_server_integer(s.redis, "EVAL %s 4 %s " READY " " SHARD "stats " SHARD "scheduled %s %b 0 0",
-        queue_scripts[SCRIPT_SUBMIT].source, job.text, id->text, record.data, record.length);
+    scene_open(&s);
+    scene_start_api(&s, NULL);
+    loop = loop_new();
+    ck_assert(redis_url_parse(redis_server_url(s.redis), &url, &e));
+    options.url = &url;
+    options.scripts = queue_scripts;
+    options.script_count = SCRIPT_COUNT;
+    redis = redis_new(loop, &options);
+    queue = queue_new(redis);
+    while (!redis_is_ready(redis)) {
+        event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+        ck_assert(wait_until(deadline_ms));
+    }
+}
+
+static void close_scene_with_queue(void)
+{
+    redis_free(redis);
+    queue_free(queue);
+    loop_free(loop);
+    scene_close(&s);
+}
+
+enum { ALL = 6, HELD = 4 };
+
+/* Submits ALL jobs; the oldest HELD of them land in somebody's list as a blocking move puts them there. */
+static void take_some(struct job_id ids[ALL])
+{
+    struct error e;
+
+    for (int i = 0; i < ALL; i++) {
+        AUTO(free) char *id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+
+        ck_assert(id_parse(id, &ids[i], &e));
+    }
+    for (int i = 0; i < HELD; i++)
+        free(redis_server_text(s.redis, "LMOVE " READY " " TAKEN " RIGHT LEFT"));
 }
 
 static void assert_ready(const struct job_id *ids, size_t count)
@@ -73,54 +95,46 @@ static void assert_ready(const struct job_id *ids, size_t count)
     }
 }
 
-START_TEST(submit_writes_record_place_and_counter_or_nothing)
+static void on_gave_back(void *arg, size_t count, const struct error *e)
 {
-    struct job_id id;
-    struct key job;
-    AUTO(free) char *count = NULL;
+    ck_assert_msg(!e, "%s", e ? e->text : "");
+    *(int *)arg = (int)count;
+}
 
-    make_id(&id);
-    key_job(&id, &job);
-    ck_assert_int_eq(submit(&id), 0);
-    ck_assert_int_eq(submit(&id), -1);
-    assert_ready(&id, 1);
-    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS %s", job.text), 1);
-    ck_assert_int_eq(redis_server_integer(s.redis, "TTL %s", job.text), -1);
-    count = redis_server_text(s.redis, "HGET " SHARD "stats submitted");
+static int give_back(const struct job_id *ids, size_t count)
+{
+    int64_t deadline_ms = clock_steady_ms() + 10000;
+    int moved = -1;
+    struct error e;
+
+    ck_assert(queue_give_back(queue, &ids->shard, "somebody", ids, count, on_gave_back, &moved, &e));
+    while (moved < 0) {
+        event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+        ck_assert(wait_until(deadline_ms));
+    }
+    return moved;
+}
+
+START_TEST(submission_is_a_record_a_place_and_a_counter)
+{
+    AUTO(free) char *id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    AUTO(free) char *place = redis_server_text(s.redis, "LINDEX " READY " 0");
+    AUTO(free) char *count = redis_server_text(s.redis, "HGET " SHARD "stats submitted");
+
+    ck_assert_str_eq(place, id);
     ck_assert_str_eq(count, "1");
-    ck_assert_int_eq(redis_server_integer(s.redis, "DBSIZE"), 3);
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " SHARD "job:%s", id), 1);
+    ck_assert_int_eq(redis_server_integer(s.redis, "TTL " SHARD "job:%s", id), -1);
 }
 END_TEST
-
-enum { ALL = 6, HELD = 4 };
-
-static void take_some(struct job_id ids[ALL])
-{
-    for (int i = 0; i < ALL; i++) {
-        make_id(&ids[i]);
-        ck_assert_int_eq(submit(&ids[i]), 0);
-    }
-    for (int i = 0; i < HELD; i++)
-        free(redis_server_text(s.redis, "LMOVE " READY " " TAKEN " RIGHT LEFT"));
-}
-
-static long long give_back(const struct job_id *first, const struct job_id *second)
-{
-    struct key jobs[2];
-
-    key_job(first, &jobs[0]);
-    key_job(second, &jobs[1]);
-    return redis_server_integer(s.redis, "EVAL %s 5 " TAKEN " " READY " " SHARD "stats %s %s somebody %s %s",
-        queue_scripts[SCRIPT_GIVE_BACK].source, jobs[0].text, jobs[1].text, first->text, second->text);
-}
 
 START_TEST(give_back_puts_them_before_the_others_in_their_order)
 {
     struct job_id ids[ALL];
 
     take_some(ids);
-    ck_assert_int_eq(give_back(&ids[2], &ids[3]), 2);
-    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 2);
+    ck_assert_int_eq(give_back(&ids[2], 2), 2);
+    ck_assert_int_eq(give_back(&ids[0], 2), 2);
     assert_ready(ids, ALL);
     ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " TAKEN), 0);
 }
@@ -133,11 +147,11 @@ START_TEST(give_back_twice_gives_back_once)
     struct job_id ids[ALL];
 
     take_some(ids);
-    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 2);
-    ck_assert_int_eq(give_back(&ids[0], &ids[1]), 0);
-    ck_assert_int_eq(give_back(&ids[4], &ids[5]), 0);
+    ck_assert_int_eq(give_back(ids, 2), 2);
+    ck_assert_int_eq(give_back(ids, 2), 0);
+    ck_assert_int_eq(give_back(&ids[HELD], 2), 0);
     ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " READY), ALL - 2);
-    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " TAKEN), 2);
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " TAKEN), HELD - 2);
 }
 END_TEST
 
@@ -305,15 +319,15 @@ END_TEST
 Suite *protocol_suite(void)
 {
     Suite *suite = suite_create("protocol");
-    TCase *scripts = tcase_create("scripts");
+    TCase *verbs = tcase_create("verbs");
     TCase *records = tcase_create("records");
 
-    tcase_add_checked_fixture(scripts, open_scene, close_scene);
-    tcase_add_test(scripts, submit_writes_record_place_and_counter_or_nothing);
-    tcase_add_test(scripts, give_back_puts_them_before_the_others_in_their_order);
-    tcase_add_test(scripts, give_back_twice_gives_back_once);
-    tcase_set_timeout(scripts, 60);
-    suite_add_tcase(suite, scripts);
+    tcase_add_checked_fixture(verbs, open_scene_with_queue, close_scene_with_queue);
+    tcase_add_test(verbs, submission_is_a_record_a_place_and_a_counter);
+    tcase_add_test(verbs, give_back_puts_them_before_the_others_in_their_order);
+    tcase_add_test(verbs, give_back_twice_gives_back_once);
+    tcase_set_timeout(verbs, 60);
+    suite_add_tcase(suite, verbs);
     tcase_add_checked_fixture(records, open_scene_with_both, close_scene);
     tcase_add_test(records, all_keys_of_a_queue_have_one_hash_tag);
     tcase_add_test(records, records_of_jobs_that_succeeded_expire_and_of_the_others_do_not);

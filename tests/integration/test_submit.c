@@ -348,11 +348,16 @@ START_TEST(submissions_are_pipelined_and_take_one_command_each)
 {
     static const char request[] = "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                                   "Content-Length: 27\r\n\r\n{\"type\":\"echo\",\"payload\":1}";
+    AUTO(free) char *first = NULL;
     int fds[CROWD];
     long long reads;
+    long long scripts;
 
     scene_start_api(&s, (const char *[]){"REDIS_TIMEOUT_MS=30000", NULL});
+    first = jobgate_submit(
+        s.api, "{\"type\":\"echo\",\"payload\":1}"); /* what is done once for a queue is done */
     reads = counted("stats", "total_reads_processed:");
+    scripts = counted("commandstats", "cmdstat_evalsha:calls=");
     redis_server_pause(s.redis);
     for (int i = 0; i < CROWD; i++) {
         fds[i] = wire_connect(jobgate_url(s.api), 0);
@@ -368,9 +373,8 @@ START_TEST(submissions_are_pipelined_and_take_one_command_each)
         close(fds[i]);
     }
     ck_assert_int_le(counted("stats", "total_reads_processed:") - reads, CROWD / 2);
-    ck_assert_int_eq(counted("commandstats", "cmdstat_evalsha:calls="), CROWD);
-    ck_assert_int_eq(counted("commandstats", "cmdstat_lpush:calls="), CROWD);
-    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN jobgate:{default.0}:ready"), CROWD);
+    ck_assert_int_eq(counted("commandstats", "cmdstat_evalsha:calls=") - scripts, CROWD);
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN jobgate:{default.0}:ready"), CROWD + 1);
 }
 END_TEST
 

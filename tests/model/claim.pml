@@ -448,7 +448,7 @@ inline cut_off()
 {
     cut_slot(0);
     cut_slot(1);
-    doubt()
+    w[id].is_doubtful = true
 }
 
 inline claim_into(s, jj)
@@ -650,7 +650,7 @@ end:
         w[id].back = 0; doubt() }
 
     /* the end */
-    :: d_step { faults && !ALL_ENDED && !w[id].leaving -> faults--; w[id].leaving = 1; doubt() }
+    :: d_step { faults && !ALL_ENDED && !w[id].leaving -> faults--; w[id].leaving = 1; w[id].is_doubtful = true }
     :: d_step { w[id].leaving == 1 && !HAS_NO_ATTEMPT -> w[id].leaving = 2; cut_off() }
     :: d_step { w[id].leaving && HAS_NO_ATTEMPT && !w[id].is_doubtful && !w[id].is_refused && NOTHING_UNDER_WAY ->
         reap(w[id].me, 0, true);
@@ -793,8 +793,17 @@ init {
         :: i < JOBS -> job[i].place = READY; job[i].holder = NOBODY; i++
         :: else -> break
         od;
-        w[0].me = 0;
-        w[1].me = 1;
+        i = 0;
+        do
+        :: i < WORKERS ->
+            w[i].me = i;
+            w[i].is_known = true;
+            w[i].is_held = true;
+            name[i].is_registered = true;
+            name[i].is_fresh = true;
+            i++
+        :: else -> break
+        od;
         run Worker(0);
         run Worker(1);
         run Upkeep();

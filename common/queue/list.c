@@ -1,0 +1,109 @@
+#include "common/base/mem.h"
+#include "common/queue/queue_priv.h"
+
+/* How the jobs of a place are read and what the purge script calls it. */
+static const struct {
+    void (*key)(const struct shard *shard, struct key *out);
+    const char *command;
+    const char *state;
+    bool is_list;
+} places[] = {
+    [PLACE_READY] = {key_ready, "LRANGE", "q", true},
+    [PLACE_HELD] = {key_held, "LRANGE", "q", true},
+    [PLACE_SCHEDULED] = {key_scheduled, "ZRANGE", "s", false},
+    [PLACE_DEAD] = {key_dead, "ZREVRANGE", "d", false},
+};
+
+static void on_listed(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+    struct job_id *ids;
+    size_t count;
+
+    free(arg);
+    if (e) {
+        p.done.listed(p.arg, NULL, 0, e);
+        return;
+    }
+    ids = queue_read_ids(reply, 0, &count);
+    if (p.is_reversed)
+        queue_reverse_ids(ids, count);
+    p.done.listed(p.arg, ids, count, NULL);
+    free(ids);
+}
+
+bool queue_list(struct queue *q, const struct shard *shard, enum place place, size_t offset, size_t count,
+    queue_listed *done, void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+    int64_t first = (int64_t)offset;
+    int64_t last = first + (int64_t)count - 1;
+    struct key key;
+
+    p->done.listed = done;
+    p->is_reversed = places[place].is_list; /* the oldest stands at the right end */
+    places[place].key(shard, &key);
+    redis_request_begin(&q->request, 4);
+    redis_request_add_text(&q->request, places[place].command);
+    queue_add_key(q, &key);
+    redis_request_add_int(&q->request, p->is_reversed ? -last - 1 : first);
+    redis_request_add_int(&q->request, p->is_reversed ? -first - 1 : last);
+    return queue_send(q, 0, on_listed, p, e);
+}
+
+static void on_records(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+    struct record_text *records;
+
+    free(arg);
+    if (e) {
+        p.done.records_got(p.arg, NULL, 0, e);
+        return;
+    }
+    records = mem_array(reply->elements + 1, sizeof(*records));
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_STRING)
+            records[i] = (struct record_text){reply->element[i]->str, (size_t)reply->element[i]->len};
+    p.done.records_got(p.arg, records, reply->elements, NULL);
+    free(records);
+}
+
+bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
+    void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+
+    p->done.records_got = done;
+    redis_request_begin(&q->request, 1 + count);
+    redis_request_add(&q->request, "MGET", 4);
+    queue_add_job_keys(q, ids, count);
+    return queue_send(q, 0, on_records, p, e);
+}
+
+static void on_purged(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+
+    free(arg);
+    p.done.counted(p.arg, e ? 0 : (size_t)reply->integer, e);
+}
+
+bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,
+    const struct job_id *ids, size_t count, queue_counted *done, void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+    struct key key;
+
+    p->done.counted = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PURGE], 2 + count, 2 + count);
+    places[place].key(shard, &key);
+    queue_add_key(q, &key);
+    key_stats(shard, &key);
+    queue_add_key(q, &key);
+    queue_add_job_keys(q, ids, count);
+    redis_request_add_text(&q->request, places[place].state);
+    redis_request_add_int(&q->request, retention_s);
+    queue_add_ids(q, ids, count);
+    return queue_send(q, 0, on_purged, p, e);
+}

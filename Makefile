@@ -43,12 +43,14 @@ WORKER := $(call objects,$(filter-out worker/main.c,$(wildcard worker/*.c worker
 SUPPORT := $(call objects,$(filter-out tests/support/main.c tests/support/config_docs.c,$(wildcard tests/support/*.c)))
 UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 INTEGRATION := $(wildcard tests/integration/test_*.c)
+CHAOS := $(filter-out tests/chaos/handler.c,$(wildcard tests/chaos/*.c))
+CHECKS := $(patsubst %,$(B)/check/%,unit integration chaos)
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
-.PHONY: all demo test unit integration test-programs bench-programs lint format docs bench check-all clean help FORCE
+.PHONY: all demo test unit integration chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
 # --- compiling and linking (V=1 shows the commands) --------------------------------------------------------------------
@@ -81,9 +83,14 @@ $(B)/bin/jobgate-%: $(B)/%/main.o $(B)/lib%.a $(B)/libjobgate.a
 
 $(B)/check/unit: $(call objects,$(UNIT)) $(B)/gen/unit_suites.o $(TEST_PARTS)
 $(B)/check/integration: $(call objects,$(INTEGRATION)) $(B)/gen/integration_suites.o $(TEST_PARTS)
-$(B)/check/unit $(B)/check/integration:
+$(B)/check/chaos: $(call objects,$(CHAOS)) $(B)/gen/chaos_suites.o $(TEST_PARTS)
+$(CHECKS):
 	@mkdir -p $(@D)
 	$(call say,link $@)$(LINK) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
+
+$(B)/chaos/handler: $(call objects,tests/chaos/handler.c tests/chaos/answer.c)
+	@mkdir -p $(@D)
+	$(call say,link $@)$(LINK) -o $@ $^
 
 $(B)/tests/support/config_docs: $(B)/tests/support/config_docs.o $(B)/libjobgate.a
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libjobgate.a
@@ -108,6 +115,7 @@ $(B)/gen/queue_scripts.c: FORCE
 # test_<x>.c exports <x>_suite; the list of the suites is made from the names of the files.
 $(B)/gen/unit_suites.c: SUITES = $(UNIT)
 $(B)/gen/integration_suites.c: SUITES = $(INTEGRATION)
+$(B)/gen/chaos_suites.c: SUITES = $(filter tests/chaos/test_%.c,$(CHAOS))
 $(B)/gen/%_suites.c: FORCE
 	@mkdir -p $(@D); sh tests/support/list_suites.sh $(SUITES) >$@.new && { $(keep_if_same); }
 
@@ -117,15 +125,20 @@ $(B)/gen/%_suites.c: FORCE
 build = $(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run_tests = JOBGATE_BIN=$(abspath $(B)/bin) JOBGATE_VARIANT=$(VARIANT) tests/run.sh
 
-test-programs: $(BINARIES) $(B)/check/unit $(B)/check/integration
+test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(B)/check/unit $(B)/check/integration
+	@$(run_tests) $(CHECKS)
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@
+
+chaos:
+	tests/setup.sh test
+	$(build) test-programs
+	@JOBGATE_CHAOS_SECONDS=$(or $(SECONDS),60) JOBGATE_CHAOS_SEED=$(SEED) $(run_tests) $(B)/check/chaos
 
 demo:
 	tests/setup.sh build
@@ -165,6 +178,7 @@ help:
 	@echo 'make test           sets up, builds, runs the unit and the integration tests'
 	@echo 'make unit           the unit tests alone; integration: the others alone'
 	@echo '                    (CK_RUN_SUITE=json make unit runs one suite, CK_RUN_CASE=... one case)'
+	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
 	@echo 'make lint           what can be found without running anything'
 	@echo 'make format         lays out the sources with clang-format'
 	@echo 'make docs           writes docs/configuration.md from the table of settings'

@@ -41,7 +41,8 @@ static bool connect_redis(struct api *a, struct error *e)
     a->queue = queue_new(a->redis);
     a->backpressure = backpressure_new(a->loop, a->redis, a->config->redis_high_water);
     redis_url_wipe(&url);
-    return true;
+    a->durability = durability_new(a->loop, a->config, a->queue, e);
+    return a->durability != NULL;
 }
 
 struct api *api_new(struct loop *l, const struct config *config, const struct listen_address *address,
@@ -68,7 +69,8 @@ struct api *api_free(struct api *a)
         return NULL;
     if (a->server)
         server_close(a->server);
-    a->redis = redis_free(a->redis); /* answers what waits for it */
+    a->durability = durability_free(a->durability); /* these two answer what waits for them */
+    a->redis = redis_free(a->redis);
     a->server = server_free(a->server);
     a->backpressure = backpressure_free(a->backpressure);
     a->queue = queue_free(a->queue);

@@ -6,6 +6,7 @@
 #define JOBGATE_API_H
 
 #include "api/backpressure.h"
+#include "api/durability.h"
 #include "api/queue_register.h"
 #include "api/server.h"
 #include "common/base/config.h"
@@ -24,6 +25,7 @@ struct api {
     struct redis *redis;
     struct queue *queue;
     struct backpressure *backpressure;
+    struct durability *durability;
     struct blob_store *store;
     struct server *server;
     struct id_generator ids;

@@ -17,7 +17,8 @@ struct creation {
     char idempotency[HASH_TEXT_SIZE];
     char fingerprint[HASH_TEXT_SIZE];
     char unique[HASH_TEXT_SIZE];
-    char holder[JOB_ID_SIZE]; /* who was seen to have the unique_key */
+    char holder[JOB_ID_SIZE];   /* who was seen to have the unique_key */
+    char existing[JOB_ID_SIZE]; /* the job that the caller gets instead of a new one */
     int looks;
 };
 
@@ -46,12 +47,11 @@ static void add_location(struct exchange *x, const char *id)
     exchange_add_header(x, "Operation-Location", location);
 }
 
-static void reply_accepted(struct creation *c, int64_t due_ms)
+static void reply_accepted(struct creation *c)
 {
     struct exchange *x = c->exchange;
 
-    c->job.state = due_ms ? JOB_SCHEDULED : JOB_QUEUED;
-    c->job.due_ms = due_ms;
+    c->job.state = c->job.due_ms ? JOB_SCHEDULED : JOB_QUEUED;
     c->job.spec = c->submission.spec;
     c->submission.spec.metadata = NULL;
     add_location(x, c->job.id.text);
@@ -86,6 +86,19 @@ static void reply_existing(struct creation *c, const char *id_text)
         refuse(c, &e);
 }
 
+/* It is accepted, or was before; and now kept as surely as was asked for. */
+static void on_durable(void *arg, const struct error *e)
+{
+    struct creation *c = arg;
+
+    if (e)
+        refuse(c, e);
+    else if (*c->existing)
+        reply_existing(c, c->existing);
+    else
+        reply_accepted(c);
+}
+
 static void refuse_verdict(struct creation *c, enum submit_verdict verdict)
 {
     struct exchange *x = c->exchange;
@@ -116,9 +129,11 @@ static void on_submitted(void *arg, const struct submit_result *result, const st
     if (e) {
         refuse(c, e);
     } else if (result->verdict == SUBMIT_ACCEPTED) {
-        reply_accepted(c, result->due_ms);
+        c->job.due_ms = result->due_ms;
+        durability_wait(c->exchange->api->durability, on_durable, c);
     } else if (result->verdict == SUBMIT_REPEATED || result->verdict == SUBMIT_UNIQUE) {
-        reply_existing(c, result->id);
+        snprintf(c->existing, sizeof(c->existing), "%s", result->id);
+        durability_wait(c->exchange->api->durability, on_durable, c);
     } else if (result->verdict == SUBMIT_LOOK && c->looks++ < LOOKS_MAX) {
         snprintf(c->holder, sizeof(c->holder), "%s", result->id);
         if (!send_submission(c, &failure))
@@ -145,7 +160,8 @@ static bool send_submission(struct creation *c, struct error *e)
         .holder = c->holder,
     };
 
-    return backpressure_admits(a->backpressure, e) && queue_submit(a->queue, &submit, on_submitted, c, e);
+    return backpressure_admits(a->backpressure, e) &&
+           queue_submit(durability_queue(a->durability), &submit, on_submitted, c, e);
 }
 
 static void on_registered(void *arg, bool is_known, const struct error *e)

@@ -1,0 +1,47 @@
+/*
+ * fault_proxy: stands between the programs and their blob store and lets it answer badly. One request per
+ * connection; a thread serves each. It keeps a list of the results that the store really took, so that a
+ * second write shows.
+ */
+#ifndef JOBGATE_TESTS_FAULT_PROXY_H
+#define JOBGATE_TESTS_FAULT_PROXY_H
+
+#include "common/base/base.h"
+
+#define STORE_FAULTS(FAULT)                                                                                  \
+    FAULT(WELL, "none")                                                                                      \
+    FAULT(ERROR_500, "500")    /* the store is not asked */                                                  \
+    FAULT(ERROR_503, "503")    /* likewise */                                                                \
+    FAULT(SLOW, "slow")        /* it answers, late */                                                        \
+    FAULT(SILENT, "silent")    /* it is not asked, and nothing comes */                                      \
+    FAULT(ANSWER_LOST, "lost") /* it does what it is told, and the connection ends instead of an answer */   \
+    FAULT(ANSWER_CUT, "cut short") /* likewise, within the answer */
+
+enum store_fault {
+#define FAULT(name, text) STORE_##name,
+    STORE_FAULTS(FAULT)
+#undef FAULT
+        STORE_FAULT_COUNT
+};
+
+const char *store_fault_text(enum store_fault fault);
+
+struct fault_proxy;
+
+/* Listens on a free port of 127.0.0.1 and hands on to another. What goes wrong fails the test. */
+struct fault_proxy *fault_proxy_start(int store_port);
+struct fault_proxy *fault_proxy_free(struct fault_proxy *p); /* takes NULL; returns NULL */
+
+int fault_proxy_port(const struct fault_proxy *p);
+
+/* From now on `percent` of the requests get the fault. */
+void fault_proxy_set(struct fault_proxy *p, enum store_fault fault, unsigned percent);
+
+/* How many requests got it. */
+size_t fault_proxy_count(struct fault_proxy *p, enum store_fault fault);
+
+/* How often the store took a result that it said (201) to have been new; and how many of these had been taken
+ * before, each of which is printed. */
+size_t fault_proxy_results(struct fault_proxy *p, size_t *written_again);
+
+#endif

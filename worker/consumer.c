@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/queue/scripts.h"
 #include "worker/attempt.h"
+#include "worker/audit.h"
 #include "worker/lease.h"
 #include "worker/settler.h"
 #include "worker/upkeep.h"
@@ -23,6 +24,7 @@ struct consumer {
     struct settler *settler;
     struct lease *lease;
     struct upkeep *upkeep;
+    struct audit *audit;
     char name[WORKER_ID_SIZE]; /* the worker's id, and behind it how often it was reaped */
     unsigned reaped_count;
     bool is_reaped;        /* a new name is taken as soon as nothing is under way under the old one */
@@ -385,11 +387,13 @@ void consumer_redis_ready(struct consumer *c)
     settler_resume(c->settler);
     lease_resume(c->lease);
     upkeep_begin(c->upkeep);
+    audit_begin(c->audit);
 }
 
 void consumer_redis_lost(struct consumer *c)
 {
     upkeep_end(c->upkeep);
+    audit_end(c->audit);
     doubt(c);
 }
 
@@ -505,6 +509,7 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
     c->lease = lease_new(
         w->loop, w->queue, &c->shard, w->config->lease_ms, w->config->worker_concurrency, &lease_events, c);
     c->upkeep = upkeep_new(w, &c->shard, c->lease);
+    c->audit = audit_new(w, &c->shard);
     snprintf(c->name, sizeof(c->name), "%s", w->id);
     lease_begin(c->lease, c->name);
     if (!redis_url_parse(w->config->redis_url, &url, &e))
@@ -525,6 +530,7 @@ struct consumer *consumer_free(struct consumer *c)
     c->settler = settler_free(c->settler);
     c->lease = lease_free(c->lease);
     c->upkeep = upkeep_free(c->upkeep);
+    c->audit = audit_free(c->audit);
     timer_stop(&c->doubt_again);
     timer_stop(&c->rest);
     free(c);

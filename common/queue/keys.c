@@ -106,6 +106,18 @@ void key_slots(const struct shard *shard, struct key *out)
     append_text(out, "slots");
 }
 
+void key_auditor(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "auditor");
+}
+
+void key_job_pattern(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "job:*");
+}
+
 void key_queues(struct key *out)
 {
     out->length = 0;

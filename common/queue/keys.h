@@ -28,6 +28,10 @@ void key_taken(const struct shard *shard, const char *worker, struct key *out);
 void key_revoked(const struct shard *shard, const char *worker, struct key *out);
 void key_idempotency(const struct shard *shard, const char *hash, struct key *out);
 void key_unique(const struct shard *shard, const char *hash, struct key *out);
+void key_auditor(const struct shard *shard, struct key *out);
+
+/* The pattern that all job keys of a shard match, for SCAN. */
+void key_job_pattern(const struct shard *shard, struct key *out);
 void key_queues(struct key *out); /* the names of all queues; in a slot of its own */
 void key_job(const struct job_id *id, struct key *out);
 

@@ -191,6 +191,33 @@ bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queu
 bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,
     const struct job_id *ids, size_t count, queue_counted *done, void *arg, struct error *e) MUST_CHECK;
 
+/* ---- the audit ---- */
+
+/* is_chosen: whether this worker is to do it now; only one is in `period_s` seconds. */
+typedef void queue_chosen(void *arg, bool is_chosen, const struct error *e);
+bool queue_choose_auditor(struct queue *q, const struct shard *shard, const char *worker, int64_t period_s,
+    queue_chosen *done, void *arg, struct error *e) MUST_CHECK;
+
+/* Some jobs of the shard, of any state; cursor goes into the next call, 0 = that was all. Valid inside the
+ * callback only. */
+typedef void queue_scanned(
+    void *arg, const struct job_id *ids, size_t count, uint64_t cursor, const struct error *e);
+bool queue_scan(struct queue *q, const struct shard *shard, uint64_t cursor, queue_scanned *done, void *arg,
+    struct error *e) MUST_CHECK;
+
+enum whereabouts { WHERE_FINE, WHERE_LISTED, WHERE_GONE, WHERE_STRAY };
+
+/* whereabouts[i] belongs to ids[i] of the call; valid inside the callback only. */
+typedef void queue_located(
+    void *arg, const enum whereabouts *whereabouts, size_t count, const struct error *e);
+bool queue_locate(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
+    queue_located *done, void *arg, struct error *e) MUST_CHECK;
+
+/* state: its letter, 0 when there is no record. places: how many it stands in. */
+typedef void queue_places_counted(void *arg, char state, int64_t places, const struct error *e);
+bool queue_count_places(struct queue *q, const struct job_id *id, const struct worker_overview *workers,
+    size_t worker_count, queue_places_counted *done, void *arg, struct error *e) MUST_CHECK;
+
 /* ---- workers ---- */
 
 /* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */

@@ -29,6 +29,10 @@ struct pending {
         queue_cancelled *cancelled;
         queue_counted *counted;
         queue_paused *paused;
+        queue_chosen *chosen;
+        queue_scanned *scanned;
+        queue_located *located;
+        queue_places_counted *places_counted;
         queue_listed *listed;
         queue_records_got *records_got;
         queue_overlooked *overlooked;

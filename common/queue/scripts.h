@@ -24,7 +24,9 @@
     SCRIPT(OVERVIEW, overview)                                                                               \
     SCRIPT(LENGTHS, lengths)                                                                                 \
     SCRIPT(REGISTER, register)                                                                               \
-    SCRIPT(PURGE, purge)
+    SCRIPT(PURGE, purge)                                                                                     \
+    SCRIPT(WHERE, where)                                                                                     \
+    SCRIPT(COUNT_PLACES, count_places)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

@@ -72,6 +72,9 @@ typedef job_record {
     unsigned holder : 3;  /* whom the status names; NOBODY where it is empty */
     unsigned attempt : 3;
     unsigned lost : 2;
+#ifdef NUMBERS_KEPT
+    unsigned returned : 2;
+#endif
     unsigned starts : 3;  /* how often it was started: names a try beyond doubt; the protocol does not know it */
     unsigned blob : 3;    /* the try whose result is stored; 0 = none */
     unsigned late_put : 3 /* a try that was cut off while its result was on its way to the store */
@@ -135,9 +138,9 @@ unsigned losses : 3 = LOSSES;
 #if LATE
 typedef request {
     unsigned kind : 3;
-    unsigned n : 3;
+    unsigned sender : 3;
     unsigned j : 1;
-    unsigned jobs : 2;
+    unsigned bits : 2;
     unsigned number : 3;
     unsigned token : 3;
     unsigned content : 3
@@ -179,7 +182,9 @@ inline check(jj)
     assert(job[jj].state != RUNNING || (IN_LIST(job[jj].holder, jj) && name[job[jj].holder].is_registered));
     assert(job[jj].state != DELAYED || job[jj].place == SCHEDULED);
     assert(job[jj].state < SUCCEEDED || job[jj].place == ENDED);
+#if !LATE
     assert(!(RUNS_AT(jj, 0) && RUNS_AT(jj, 1)));
+#endif
     assert(job[jj].state != SUCCEEDED || job[jj].blob != 0)
 }
 
@@ -255,6 +260,12 @@ inline start(n, jj)
 #define IS_ENTITLED(n, jj, its_number) (job[jj].attempt == (its_number) && job[jj].holder == (n))
 #endif
 
+#ifdef NUMBERS_KEPT
+#define FAILURES(jj) (job[jj].attempt - job[jj].lost - job[jj].returned)
+#else
+#define FAILURES(jj) (job[jj].attempt - job[jj].lost)
+#endif
+
 inline settle(n, jj, its_number, its_token, its_content, has_failed)
 {
     if
@@ -268,7 +279,7 @@ inline settle(n, jj, its_number, its_token, its_content, has_failed)
             put_in(jj, ENDED)
         :: else ->
             if
-            :: job[jj].attempt - job[jj].lost < MAX_ATTEMPTS -> job[jj].state = DELAYED; put_in(jj, SCHEDULED)
+            :: FAILURES(jj) < MAX_ATTEMPTS -> job[jj].state = DELAYED; put_in(jj, SCHEDULED)
             :: else -> job[jj].state = DEAD; put_in(jj, ENDED)
             fi
         fi
@@ -288,7 +299,14 @@ inline give_back_one(n, jj)
     :: !was_removed
     :: else ->
         if
-        :: job[jj].state == RUNNING && job[jj].holder == n -> queue(jj); job[jj].attempt--; put_in(jj, READY)
+        :: job[jj].state == RUNNING && job[jj].holder == n -> 
+#ifdef NUMBERS_KEPT
+            job[jj].returned++;
+#else
+            job[jj].attempt--;
+#endif
+            queue(jj);
+            put_in(jj, READY)
         :: job[jj].state == QUEUED -> put_in(jj, READY)
         :: else
         fi
@@ -379,8 +397,8 @@ inline promote_one(jj)
 {
     if
 #ifdef BUG_PROMOTE_UNCHECKED
-    :: true -> queue(jj); put_in(jj, READY)
-#else
+    :: job[jj].place != SCHEDULED -> queue(jj); put_in(jj, READY)
+#endif
     :: job[jj].place == SCHEDULED ->
         job[jj].place = NOWHERE;
         if
@@ -388,7 +406,6 @@ inline promote_one(jj)
         :: else
         fi
     :: else
-#endif
     fi;
     check(jj)
 }
@@ -511,7 +528,11 @@ inline on_started(s)
         :: job[SLOT(s).j].attempt > 1 && job[SLOT(s).j].blob ->
             SLOT(s).content = job[SLOT(s).j].blob;
             SLOT(s).phase = SETTLING
-        :: else -> SLOT(s).phase = RUNS
+        :: else ->
+#ifdef NUMBERS_KEPT
+            assert(!job[SLOT(s).j].blob);
+#endif
+            SLOT(s).phase = RUNS
         fi
     :: else -> free_slot(s)
     fi
@@ -550,7 +571,7 @@ inline keep_late(what, s)
     :: lates && late.kind == LATE_NONE ->
         lates--;
         late.kind = (what);
-        late.n = w[id].me;
+        late.sender = w[id].me;
         late.j = SLOT(s).j;
         late.number = SLOT(s).number;
         late.token = SLOT(s).token;
@@ -643,7 +664,7 @@ end:
     :: d_step { w[id].back && losses -> losses--;
 #if LATE
         if
-        :: lates && late.kind == LATE_NONE -> lates--; late.kind = LATE_BACK; late.n = w[id].me; late.jobs = w[id].back
+        :: lates && late.kind == LATE_NONE -> lates--; late.kind = LATE_BACK; late.sender = w[id].me; late.bits = w[id].back
         :: else
         fi;
 #endif
@@ -665,9 +686,9 @@ end:
 inline clear_late()
 {
     late.kind = LATE_NONE;
-    late.n = 0;
+    late.sender = 0;
     late.j = 0;
-    late.jobs = 0;
+    late.bits = 0;
     late.number = 0;
     late.token = 0;
     late.content = 0
@@ -759,10 +780,10 @@ end:
 #if LATE
     :: d_step { late.kind != LATE_NONE ->
         if
-        :: late.kind == LATE_START -> start(late.n, late.j)
-        :: late.kind == LATE_SETTLE -> settle(late.n, late.j, late.number, late.token, late.content, false)
-        :: late.kind == LATE_FAIL -> settle(late.n, late.j, late.number, late.token, late.content, true)
-        :: else -> give_back(late.n, late.jobs)
+        :: late.kind == LATE_START -> start(late.sender, late.j)
+        :: late.kind == LATE_SETTLE -> settle(late.sender, late.j, late.number, late.token, late.content, false)
+        :: late.kind == LATE_FAIL -> settle(late.sender, late.j, late.number, late.token, late.content, true)
+        :: else -> give_back(late.sender, late.bits)
         fi;
         clear_late();
         check_all() }

@@ -1,0 +1,37 @@
+#!lua flags=no-writes
+-- Looks where jobs should stand, for the audit. KEYS: scheduled, dead, workers, job…. ARGV: id….
+-- Returns for each: 'fine' (it has ended, or stands where its state says), 'listed' (it is queued or running: its id must be in
+-- a list), 'gone' (there is no record) or 'stray' (it is scheduled, dead or running and does not stand there).
+local HEAD_LENGTH = 10
+local answers = {}
+
+local function worker_of(key)
+    local head = redis.call('GETRANGE', key, 0, HEAD_LENGTH - 1)
+    if #head < HEAD_LENGTH then
+        return ''
+    end
+    local start = HEAD_LENGTH + struct.unpack('>H', head, 7)
+    return string.match(redis.call('GETRANGE', key, start, start + 100), '^{"worker":"([^"]*)"') or ''
+end
+
+local function look(key, id)
+    local head = redis.pcall('GETRANGE', key, 0, 1)
+    local state = type(head) == 'string' and string.sub(head, 2, 2) or '?'
+    if head == '' then
+        return 'gone'
+    elseif state == 's' then
+        return redis.call('ZSCORE', KEYS[1], id) and 'fine' or 'stray'
+    elseif state == 'd' then
+        return redis.call('ZSCORE', KEYS[2], id) and 'fine' or 'stray'
+    elseif state == 'r' then
+        return redis.call('ZSCORE', KEYS[3], worker_of(key)) and 'listed' or 'stray'
+    elseif state == 'q' then
+        return 'listed'
+    end
+    return 'fine'
+end
+
+for i = 4, #KEYS do
+    answers[i - 3] = look(KEYS[i], ARGV[i - 3])
+end
+return answers

@@ -40,6 +40,12 @@ static void open_lasting_scene(void)
     scene_start_worker(&s, NULL);
 }
 
+static void wait_ms(int64_t ms)
+{
+    for (int64_t end_ms = clock_steady_ms() + ms; wait_until(end_ms);)
+        continue;
+}
+
 #define GATED "echo started >>starts; while [ ! -e go ]; do sleep 0.02; done; echo ended >>ends; echo done"
 
 /* A submission that may be refused. */
@@ -126,7 +132,7 @@ START_TEST(both_start_without_redis_and_without_the_store)
     jobgate_wait_ready(s.api, 503);
     jobgate_wait_ready(s.worker, 503);
     ck_assert_int_eq(try_to_submit(&id), 503);
-    usleep(3500000); /* in which a program that complains each second would have done so three times */
+    wait_ms(3500); /* in which a program that complains each second would have done so three times */
     for (int i = 0; i < 2; i++) {
         expect_check(programs[i], "redis", false);
         expect_check(programs[i], "blob_store", false);
@@ -344,7 +350,7 @@ START_TEST(result_waits_for_a_store_that_is_away)
     expect_check(s.worker, "redis", true);
     expect_check(s.worker, "blob_store", false);
     waiting = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
-    usleep(1500000); /* in which it would have been claimed, and the running one given up */
+    wait_ms(1500); /* in which it would have been claimed, and the running one given up */
     job = jobgate_job(s.api, running);
     ck_assert_str_eq(json_text_at(job, "/state"), "running");
     json_decref(job);

@@ -180,13 +180,12 @@ START_TEST(secret_may_stand_in_a_file)
 {
     char setting[SCENE_SETTING_SIZE];
     char text[128];
-    AUTO(free) char *id = NULL;
 
     snprintf(text, sizeof(text), "%s\n", redis_server_url(s.redis));
     write_file("url", text, "REDIS_URL_FILE", setting);
     s.api = jobgate_start_api((const char *[]){setting, s.store, NULL});
     jobgate_wait_ready(s.api, 200);
-    id = jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}");
+    free(jobgate_submit(s.api, "{\"type\":\"echo\",\"payload\":1}"));
     ck_assert_int_eq(redis_server_integer(s.redis, "LLEN jobgate:{default.0}:ready"), 1);
 }
 END_TEST

@@ -332,6 +332,15 @@ END_TEST
 
 /* ---- one round trip ---- */
 
+static void submit_many(const struct jobgate *api, int count)
+{
+    for (int i = 0; i < count; i++) {
+        AUTO(free) char *id = jobgate_submit(api, "{\"type\":\"echo\",\"payload\":1}");
+
+        ck_assert_ptr_nonnull(id);
+    }
+}
+
 static long long counted(const char *section, const char *name)
 {
     AUTO(free) char *info = redis_server_text(s.redis, "INFO %s", section);
@@ -348,14 +357,12 @@ START_TEST(submissions_are_pipelined_and_take_one_command_each)
 {
     static const char request[] = "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                                   "Content-Length: 27\r\n\r\n{\"type\":\"echo\",\"payload\":1}";
-    AUTO(free) char *first = NULL;
     int fds[CROWD];
     long long reads;
     long long scripts;
 
     scene_start_api(&s, (const char *[]){"REDIS_TIMEOUT_MS=30000", NULL});
-    first = jobgate_submit(
-        s.api, "{\"type\":\"echo\",\"payload\":1}"); /* what is done once for a queue is done */
+    submit_many(s.api, 1); /* what is done once for a queue is done */
     reads = counted("stats", "total_reads_processed:");
     scripts = counted("commandstats", "cmdstat_evalsha:calls=");
     redis_server_pause(s.redis);
@@ -381,15 +388,6 @@ END_TEST
 /* ---- several behind one port ---- */
 
 enum { MANY = 60 };
-
-static void submit_many(const struct jobgate *api, int count)
-{
-    for (int i = 0; i < count; i++) {
-        AUTO(free) char *id = jobgate_submit(api, "{\"type\":\"echo\",\"payload\":1}");
-
-        ck_assert_ptr_nonnull(id);
-    }
-}
 
 START_TEST(two_processes_share_one_port)
 {
@@ -436,7 +434,6 @@ START_TEST(every_loop_answers_in_every_way)
         int fd = wire_connect(jobgate_url(s.api), 0);
         AUTO_REPLY struct http_reply good = {0};
         AUTO_REPLY struct http_reply bad = {0};
-        AUTO(json) json_t *problem = NULL;
 
         ck_assert(wire_say(fd, "GET /v1/jobs/x HTTP/1.1\r\nHost: x\r\n\r\n"));
         ck_assert(wire_hear(fd, &good));
@@ -444,7 +441,7 @@ START_TEST(every_loop_answers_in_every_way)
         ck_assert(
             wire_say(fd, "POST /v1/jobs?type=echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n"));
         ck_assert(wire_hear(fd, &bad));
-        problem = scene_problem(&bad, 413, "too_big");
+        json_decref(scene_problem(&bad, 413, "too_big"));
         close(fd);
     }
 }

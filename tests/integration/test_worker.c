@@ -146,13 +146,11 @@ static size_t read_pids(const char *name, pid_t pids[], size_t max)
 
 START_TEST(handlers_die_with_a_worker_that_is_killed)
 {
-    AUTO(free) char *first = NULL;
-    AUTO(free) char *second = NULL;
     pid_t pids[8];
 
     scene_start_worker(&s, NULL);
-    first = scene_submit_script(&s, "", FAMILY);
-    second = scene_submit_script(&s, "", FAMILY);
+    for (int i = 0; i < 2; i++)
+        free(scene_submit_script(&s, "", FAMILY));
     scene_wait_lines(&s, "pids", 6);
     ck_assert_uint_eq(read_pids("pids", pids, 8), 6);
     for (int i = 0; i < 6; i++)
@@ -333,8 +331,6 @@ END_TEST
 START_TEST(workers_that_come_and_go_lose_nothing)
 {
     enum { JOBS = 120 };
-    size_t length;
-    AUTO(free) char *text = NULL;
 
     for (int i = 0; i < JOBS; i++)
         free(scene_submit_script(&s, "", "echo x >>all; sleep 0.02"));
@@ -347,7 +343,6 @@ START_TEST(workers_that_come_and_go_lose_nothing)
     scene_start_worker(&s, NULL);
     for (int64_t deadline_ms = clock_steady_ms() + 30000; stat_of("succeeded") < JOBS;)
         ck_assert(wait_until(deadline_ms));
-    text = scene_read(&s, "all", &length);
     ck_assert_uint_eq(scene_count_lines(&s, "all"), JOBS);
     ck_assert_int_eq(stat_of("succeeded"), JOBS);
 }
@@ -358,13 +353,12 @@ END_TEST
 START_TEST(handler_finds_its_job_in_its_environment)
 {
     AUTO(free) char *id = NULL;
-    AUTO(json) json_t *job = NULL;
     AUTO_REPLY struct http_reply result = {0};
     char line[256];
 
     scene_start_worker(&s, (const char *[]){"REDIS_TIMEOUT_MS=1999", NULL});
     id = scene_submit_script(&s, "", "env");
-    job = jobgate_wait_for(s.api, id, "succeeded");
+    json_decref(jobgate_wait_for(s.api, id, "succeeded"));
     jobgate_result(s.api, id, &result);
     snprintf(line, sizeof(line), "JOBGATE_JOB_ID=%s\n", id);
     ck_assert_ptr_nonnull(strstr(result.body.data, line));
@@ -400,12 +394,13 @@ END_TEST
 START_TEST(payload_that_nobody_reads_does_no_harm)
 {
     enum { LENGTH = 1000000 };
+    static const char script[] = "echo early; exit 0\n";
     AUTO(free) char *payload = mem_zalloc(LENGTH);
     AUTO(free) char *id = NULL;
 
     scene_start_worker(&s, NULL);
-    memset(payload, '#', LENGTH);
-    memcpy(payload, "echo early; exit 0\n", 19); /* the shell reads the rest in pieces, and not all of it */
+    memset(payload, '#', LENGTH); /* the shell reads in pieces, and not all of them */
+    memcpy(payload, script, strlen(script));
     id = jobgate_submit_raw(s.api, "type=sh", "text/plain", payload, LENGTH);
     scene_expect_result(&s, id, "early\n", 6);
 }

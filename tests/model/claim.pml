@@ -177,15 +177,15 @@ hidden byte unknown;
 
 inline check(jj)
 {
-    assert(IS_SOMEWHERE(jj));
-    assert(job[jj].state != QUEUED || job[jj].place == READY || job[jj].place >= TAKEN || job[jj].place == NOWHERE);
-    assert(job[jj].state != RUNNING || (IN_LIST(job[jj].holder, jj) && name[job[jj].holder].is_registered));
-    assert(job[jj].state != DELAYED || job[jj].place == SCHEDULED);
-    assert(job[jj].state < SUCCEEDED || job[jj].place == ENDED);
+    assert(IS_SOMEWHERE(jj)); /* NOWHERE */
+    assert(job[jj].state != QUEUED || job[jj].place == READY || job[jj].place >= TAKEN || job[jj].place == NOWHERE); /* PLACE */
+    assert(job[jj].state != RUNNING || (IN_LIST(job[jj].holder, jj) && name[job[jj].holder].is_registered)); /* LEASED */
+    assert(job[jj].state != DELAYED || job[jj].place == SCHEDULED); /* PLACE */
+    assert(job[jj].state < SUCCEEDED || job[jj].place == ENDED); /* PLACE */
 #if !LATE
-    assert(!(RUNS_AT(jj, 0) && RUNS_AT(jj, 1)));
+    assert(!(RUNS_AT(jj, 0) && RUNS_AT(jj, 1))); /* OVERLAP */
 #endif
-    assert(job[jj].state != SUCCEEDED || job[jj].blob != 0)
+    assert(job[jj].state != SUCCEEDED || job[jj].blob != 0) /* BLOB */
 }
 
 inline check_all()
@@ -200,7 +200,7 @@ inline check_all()
 
 inline put_in(jj, where)
 {
-    assert(job[jj].place == NOWHERE);
+    assert(job[jj].place == NOWHERE); /* TWICE */
     job[jj].place = where
 }
 
@@ -270,11 +270,11 @@ inline settle(n, jj, its_number, its_token, its_content, has_failed)
 {
     if
     :: IS_ENTITLED(n, jj, its_number) && job[jj].state == RUNNING ->
-        assert(job[jj].starts == its_token);
+        assert(job[jj].starts == its_token); /* STALE */
         job[jj].place = NOWHERE;
         if
         :: !(has_failed) ->
-            assert(its_content == job[jj].blob);
+            assert(its_content == job[jj].blob); /* BLOB */
             job[jj].state = SUCCEEDED;
             put_in(jj, ENDED)
         :: else ->
@@ -334,7 +334,7 @@ inline reap_one(n, jj)
     if
     :: !was_removed
     :: else ->
-        assert(!HOLDS_LEASE(n));
+        assert(!HOLDS_LEASE(n)); /* HOLDS */
         if
         :: job[jj].state == RUNNING && job[jj].holder == n ->
             job[jj].lost++;
@@ -529,8 +529,8 @@ inline on_started(s)
             SLOT(s).content = job[SLOT(s).j].blob;
             SLOT(s).phase = SETTLING
         :: else ->
-#ifdef NUMBERS_KEPT
-            assert(!job[SLOT(s).j].blob);
+#if defined(NUMBERS_KEPT) && !LATE
+            assert(!job[SLOT(s).j].blob); /* RERUN */
 #endif
             SLOT(s).phase = RUNS
         fi
@@ -797,12 +797,12 @@ inline check_end()
 {
     i = 0;
     do
-    :: i < JOBS -> assert(job[i].place == ENDED && job[i].state >= SUCCEEDED); i++
+    :: i < JOBS -> assert(job[i].place == ENDED && job[i].state >= SUCCEEDED); i++ /* END */
     :: else -> break
     od;
     i = 0;
     do
-    :: i < NAMES -> assert(!name[i].is_gone || !name[i].is_registered); i++
+    :: i < NAMES -> assert(!name[i].is_gone || !name[i].is_registered); i++ /* END */
     :: else -> break
     od
 }

@@ -9,14 +9,14 @@ local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 for i = #KEYS, 5, -1 do
     local id = ARGV[i - 3]
     if redis.call('LREM', KEYS[1], -1, id) > 0 then
-        local r = record_get(KEYS[i])
+        local r, is_damaged = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
             r.state = 'q'
             r.attempt = r.attempt - 1
             r.status = ''
             redis.call('SET', KEYS[i], record_text(r))
         end
-        if r and r.state == 'q' then
+        if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
             redis.call('RPUSH', list, id)
             count = count + 1
         end

@@ -11,17 +11,13 @@ for i = 5, #KEYS do
     local due = redis.call('ZSCORE', KEYS[1], id)
     if due and tonumber(due) <= now then
         redis.call('ZREM', KEYS[1], id)
-        local text = redis.pcall('GET', KEYS[i])
-        if type(text) == 'string' and string.sub(text, 2, 2) == 's' then
-            local r = record_open(text)
-            if r then
-                r.state = 'q'
-                r.status = ''
-                text = record_text(r)
-            else
-                text = record_with_state(text, 'q')
-            end
-            redis.call('SET', KEYS[i], text)
+        local r, is_damaged = record_get(KEYS[i])
+        if r and r.state == 's' then
+            r.state = 'q'
+            r.status = ''
+            redis.call('SET', KEYS[i], record_text(r))
+        end
+        if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
             redis.call('LPUSH', list, id)
             count = count + 1
         end

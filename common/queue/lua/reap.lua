@@ -2,8 +2,9 @@
 -- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken,
 -- held, slots, job….
 -- ARGV: the worker, the silence that ends a lease in ms, how often a job may be lost, id… (of its list, oldest first).
--- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order; a
--- job that was lost before waits longer each time, so that one that kills its workers does not bury its neighbours.
+-- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order.
+-- Those that were lost before come back one after the other, and wait longer each time: so one that kills its workers does
+-- it alone, and does not bury its neighbours.
 -- Returns how many jobs it moved, or -1 when the worker is alive after all.
 --@include record
 --@include queue
@@ -11,6 +12,8 @@ local now = now_ms()
 local worker = ARGV[1]
 local max_lost = tonumber(ARGV[3])
 local REMEMBERED_MS = 86400000
+local FIRST_JOB = 10
+local LAST_STEP = 15 -- how many steps the last of them waits longer than the first, at the most
 
 local seen = redis.call('ZSCORE', KEYS[1], worker)
 if seen and tonumber(seen) > tonumber(now) - tonumber(ARGV[2]) then
@@ -29,7 +32,9 @@ local function end_lost(r, key, id)
     redis.call('HINCRBY', KEYS[6], 'dead', 1)
 end
 
-local function give_back(r, key, id)
+local step = math.min(1, LAST_STEP / (#KEYS - FIRST_JOB + 1))
+
+local function give_back(r, key, id, rank)
     r.lost = r.lost + 1
     if r.lost > max_lost then
         end_lost(r, key, id)
@@ -39,7 +44,7 @@ local function give_back(r, key, id)
         redis.call('SET', key, record_text(r))
         redis.call('RPUSH', list, id)
     else
-        local due = string.format('%.0f', tonumber(now) + 1000 * 2 ^ r.lost)
+        local due = string.format('%.0f', tonumber(now) + 1000 * 2 ^ r.lost * (1 + rank * step))
         r.state = 's'
         r.status = string.sub(r.status, 1, -2) .. ',"due_at":' .. due .. '}'
         redis.call('SET', key, record_text(r))
@@ -49,14 +54,14 @@ local function give_back(r, key, id)
 end
 
 local moved = 0
-for i = #KEYS, 10, -1 do
+for i = #KEYS, FIRST_JOB, -1 do
     local id = ARGV[i - 6]
     if redis.call('LREM', KEYS[7], -1, id) > 0 then
-        local r = record_get(KEYS[i])
+        local r, is_damaged = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
-            give_back(r, KEYS[i], id)
+            give_back(r, KEYS[i], id, i - FIRST_JOB)
             moved = moved + 1
-        elseif r and r.state == 'q' then
+        elseif is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
             redis.call('RPUSH', list, id)
             moved = moved + 1
         end

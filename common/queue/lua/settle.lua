@@ -2,10 +2,12 @@
 -- Ends tries of jobs. KEYS: taken, stats, dead, scheduled, job…. ARGV: worker, retention in seconds, then seven for each
 -- job: id, attempt, how the try ended, the rest of the status (JSON members, each behind a comma), the result that is kept
 -- inline, how many tries of that kind the job may have, how long until the next one in ms.
--- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed) or 'x' (the handler crashed).
+-- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed), 'x' (the handler crashed) or 'b' (the worker
+-- could not read the record).
 -- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt,
 -- 5 = it was cancelled under this attempt, 0 = stale: it is not this worker's any more.
 --@include record
+--@include aside
 local now = now_ms()
 local worker = ARGV[1]
 local retention = ARGV[2]
@@ -31,6 +33,10 @@ local function settle(r, key, at)
     local id, ending, members = ARGV[at], ARGV[at + 2], ARGV[at + 3]
     local started = string.match(r.status, '"started_at":(%d+)')
     local verdict = decide(r, ending, tonumber(ARGV[at + 5]))
+    if ending == 'b' then
+        local aside = damaged_record(record_text(r))
+        r.spec, r.payload = aside.spec, aside.payload
+    end
     r.status = status_prefix(worker) .. '"started_at":' .. started
     if verdict == RETRY then
         local due = string.format('%.0f', tonumber(now) + tonumber(ARGV[at + 6]))
@@ -59,9 +65,11 @@ end
 local verdicts = {}
 for i = 5, #KEYS do
     local at = (i - 5) * 7 + 3
-    local r = record_get(KEYS[i])
+    local r, is_damaged = record_get(KEYS[i])
     local verdict = STALE
-    if r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
+    if is_damaged then
+        set_damaged_aside(KEYS[i], ARGV[at], now, KEYS[3], KEYS[2])
+    elseif r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
         verdict = r.state == 'r' and settle(r, KEYS[i], at) or r.state == 'c' and CANCELLED or REPEATED
     end
     redis.call('LREM', KEYS[1], -1, ARGV[at])

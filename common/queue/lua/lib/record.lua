@@ -10,7 +10,7 @@ local function record_open(text)
     r.version, r.state, r.attempt, r.crashes, r.lost, spec_length, status_length = struct.unpack(HEAD, text)
     local spec_end = HEAD_LENGTH + spec_length
     local status_end = spec_end + status_length
-    if status_end > #text then
+    if status_end > #text or not string.find('sqr+dc', r.state, 1, true) then
         return nil
     end
     r.spec = string.sub(text, HEAD_LENGTH + 1, spec_end)
@@ -19,19 +19,16 @@ local function record_open(text)
     return r
 end
 
--- nil too when what stands there is no string: a script must not stop half-way for one damaged job.
+-- The record, or nil and whether something else stands there: a script must not stop half-way for one damaged job.
 local function record_get(key)
     local text = redis.pcall('GET', key)
-    return type(text) == 'string' and record_open(text) or nil
+    local r = type(text) == 'string' and record_open(text) or nil
+    return r, text and not r
 end
 
 local function record_text(r)
     return struct.pack(HEAD, r.version, r.state, r.attempt, r.crashes, r.lost, #r.spec, #r.status)
         .. r.spec .. r.status .. r.payload
-end
-
-local function record_with_state(text, state)
-    return string.sub(text, 1, 1) .. state .. string.sub(text, 3)
 end
 
 -- The status of a job that has been started begins so; nothing else does.

@@ -246,7 +246,7 @@ START_TEST(output_is_bounded)
     input.max_result_bytes = 99999;
     stage_run(&s, &input, &ended);
     ck_assert_int_eq(ended.error.code, ERROR_OUTPUT_TOO_BIG);
-    ck_assert_str_eq(ended.error.text, "it wrote more than the limit of 99999 bytes to stdout");
+    ck_assert_str_eq(ended.error.text, "it wrote more than 99999 bytes to stdout, the limit (MAX_RESULT)");
     ended_release(&ended);
     input = stage_input("sh", "yes");
     stage_run(&s, &input, &ended);
@@ -477,8 +477,9 @@ START_TEST(worker_without_stdin_and_stdout_can_start_it)
 }
 END_TEST
 
-/* The mask that /proc/<pid>/status shows behind this name. The two signals that glibc keeps for itself (32 and
- * 33) are left out: nobody can reset those through it, and who started the tests may have them ignored. */
+/* The mask that /proc/<pid>/status shows behind this name. The two signals that glibc keeps for itself (32
+ * and 33) are left out: nobody can reset those through it, and who started the tests may have them ignored.
+ */
 static uint64_t signal_mask(const char *status, const char *name)
 {
     static const uint64_t of_glibc = UINT64_C(3) << 31;

@@ -13,6 +13,14 @@ enum {
     PROBLEM_MAX = 65536,
     STREAM_HIGH_WATER = 262144, /* bytes that may wait for a slow reader */
     RETRY_AFTER_S = 1,
+    TALLIES = 64,
+};
+
+struct tally {
+    const struct route *route;
+    int status;
+    struct series *requests;
+    struct series *seconds;
 };
 
 struct server {
@@ -23,6 +31,7 @@ struct server {
     struct error_pages *pages;
     struct exchange *exchanges; /* those not answered yet */
     size_t in_flight;
+    struct tally tallies[TALLIES];
     bool is_closing;
 };
 
@@ -45,16 +54,29 @@ static struct exchange *begin_exchange(struct server *s, struct evhttp_request *
     return x;
 }
 
-static void count_answer(const struct exchange *x, int status)
+/* The series of a route and status: looked up by name once, then found by these. */
+static struct tally *find_tally(struct server *s, const struct route *route, int status)
 {
-    const char *pattern = x->route ? x->route->pattern : "none";
+    const char *pattern = route ? route->pattern : "none";
+    struct tally *t = &s->tallies[((uintptr_t)route / sizeof(*route) * 31 + (unsigned)status) % TALLIES];
     char labels[128];
 
+    if (t->requests && t->route == route && t->status == status)
+        return t;
+    *t = (struct tally){.route = route, .status = status};
     snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", pattern, status);
-    series_add(metrics_series(x->api->metrics, METRIC_HTTP_REQUESTS, labels), 1);
+    t->requests = metrics_series(s->api->metrics, METRIC_HTTP_REQUESTS, labels);
     snprintf(labels, sizeof(labels), "route=\"%s\"", pattern);
-    series_observe(metrics_series(x->api->metrics, METRIC_HTTP_SECONDS, labels),
-        (double)(clock_steady_us() - x->started_us) / 1e6);
+    t->seconds = metrics_series(s->api->metrics, METRIC_HTTP_SECONDS, labels);
+    return t;
+}
+
+static void count_answer(const struct exchange *x, int status)
+{
+    const struct tally *t = find_tally(x->server, x->route, status);
+
+    series_add(t->requests, 1);
+    series_observe(t->seconds, (double)(clock_steady_us() - x->started_us) / 1e6);
 }
 
 static void end_exchange(struct exchange *x, int status)

@@ -519,7 +519,7 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
     struct error e;
 
     metrics_add(w->metrics, METRIC_JOBS_CLAIMED, 1);
-    if (!record_decode(id, a->record, length, &a->job, &e)) {
+    if (!record_decode_started(id, a->record, length, &a->job, &e)) {
         a->job = (struct job){.id = *id, .attempt = record_attempt(record, length)};
         fail(a, &e);
         settle(a);

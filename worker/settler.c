@@ -7,7 +7,9 @@ enum { BATCH_MAX = 256, RETRY_MS = 1000 };
 
 struct settler {
     struct consumer *consumer;
-    struct attempt *waiting; /* newest first, linked through attempt_settler_link */
+    struct attempt
+        *waiting; /* oldest first, as Redis finds them fastest; linked through attempt_settler_link */
+    struct attempt **waiting_end;
     struct batch *sent;
     struct timer flush;
 };
@@ -29,11 +31,17 @@ static void unlink_batch(struct batch *b)
     *at = b->next;
 }
 
+static void append(struct settler *s, struct attempt *a)
+{
+    *attempt_settler_link(a) = NULL;
+    *s->waiting_end = a;
+    s->waiting_end = attempt_settler_link(a);
+}
+
 static void put_back(struct settler *s, const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        *attempt_settler_link(b->attempts[i]) = s->waiting;
-        s->waiting = b->attempts[i];
+        append(s, b->attempts[i]);
     }
 }
 
@@ -69,6 +77,8 @@ static struct batch *take_batch(struct settler *s)
         struct attempt *a = s->waiting;
 
         s->waiting = *attempt_settler_link(a);
+        if (!s->waiting)
+            s->waiting_end = &s->waiting;
         b->attempts[b->count++] = a;
     }
     b->next = s->sent;
@@ -109,6 +119,7 @@ struct settler *settler_new(struct consumer *c)
     struct settler *s = mem_zalloc(sizeof(*s));
 
     s->consumer = c;
+    s->waiting_end = &s->waiting;
     timer_init(&s->flush, consumer_worker(c)->loop, flush, s);
     return s;
 }
@@ -125,8 +136,7 @@ struct settler *settler_free(struct settler *s)
 
 void settler_add(struct settler *s, struct attempt *a)
 {
-    *attempt_settler_link(a) = s->waiting;
-    s->waiting = a;
+    append(s, a);
     if (!timer_is_running(&s->flush))
         timer_start(&s->flush, 0);
 }
@@ -140,6 +150,7 @@ void settler_resume(struct settler *s)
 void settler_abandon(struct settler *s)
 {
     s->waiting = NULL;
+    s->waiting_end = &s->waiting;
     while (s->sent) {
         struct batch *b = s->sent;
 

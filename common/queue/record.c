@@ -210,7 +210,8 @@ static bool decode_status(const char *text, size_t length, struct job *job, stru
            decode_failure(json_object_get(object, "error"), job, e);
 }
 
-bool record_decode(const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
+static bool decode(const struct job_id *id, const char *text, size_t length, bool has_status, struct job *job,
+    struct error *e)
 {
     const unsigned char *head = (const unsigned char *)text;
     size_t spec_length;
@@ -231,10 +232,21 @@ bool record_decode(const struct job_id *id, const char *text, size_t length, str
     job->payload = text + HEAD_LENGTH + spec_length + status_length;
     job->payload_length = length - HEAD_LENGTH - spec_length - status_length;
     if (decode_spec(text + HEAD_LENGTH, spec_length, &job->spec, e) &&
-        decode_status(text + HEAD_LENGTH + spec_length, status_length, job, e))
+        decode_status(text + HEAD_LENGTH + spec_length, has_status ? status_length : 0, job, e))
         return true;
     job_release(job);
     return false;
+}
+
+bool record_decode(const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
+{
+    return decode(id, text, length, true, job, e);
+}
+
+bool record_decode_started(
+    const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
+{
+    return decode(id, text, length, false, job, e);
 }
 
 int record_attempt(const char *text, size_t length)

@@ -104,6 +104,11 @@ bool record_encode_new(const struct job_spec *spec, const void *payload, size_t 
 bool record_decode(
     const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
 
+/* The same of a record that start has just handed out: its status is passed over, for whoever holds the job
+ * knows it. */
+bool record_decode_started(
+    const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
+
 /* The attempt's number in a record of any state, as far as it can be read; else 0. */
 int record_attempt(const char *text, size_t length);
 

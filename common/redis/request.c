@@ -37,10 +37,11 @@ void redis_request_add_text(struct redis_request *q, const char *text)
 
 void redis_request_add_int(struct redis_request *q, int64_t value)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof(digits), "%lld", (long long)value);
+    char room[32];
+    struct buf digits = {.data = room, .size = sizeof(room), .ceiling = sizeof(room) - 1};
 
-    redis_request_add(q, digits, (size_t)length);
+    buf_append_int(&digits, value); /* at most 20 characters: it never grows out of the room */
+    redis_request_add(q, digits.data, digits.length);
 }
 
 void redis_request_begin_script(

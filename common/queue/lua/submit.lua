@@ -38,8 +38,11 @@ if depth >= tonumber(ARGV[5]) then
     return {'full', depth}
 end
 
-local now = tonumber(now_ms())
-local due = math.max(tonumber(ARGV[3]), now + tonumber(ARGV[4]))
+local now, due = 0, 0
+if ARGV[3] ~= '0' or ARGV[4] ~= '0' then
+    now = tonumber(now_ms())
+    due = math.max(tonumber(ARGV[3]), now + tonumber(ARGV[4]))
+end
 local text = ARGV[2]
 if due > now then
     local r = record_open(text)

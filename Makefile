@@ -50,7 +50,7 @@ SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
-.PHONY: all demo test unit integration chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
+.PHONY: all demo test unit integration model chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
 # --- compiling and linking (V=1 shows the commands) --------------------------------------------------------------------
@@ -130,10 +130,14 @@ test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(CHECKS)
+	@$(run_tests) $(CHECKS) tests/model/run.sh
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@
+
+model:
+	tests/setup.sh test
+	@$(run_tests) tests/model/run.sh
 
 chaos:
 	tests/setup.sh test
@@ -178,6 +182,7 @@ help:
 	@echo 'make test           sets up, builds, runs the unit and the integration tests'
 	@echo 'make unit           the unit tests alone; integration: the others alone'
 	@echo '                    (CK_RUN_SUITE=json make unit runs one suite, CK_RUN_CASE=... one case)'
+	@echo 'make model          searches the model of the claim protocol; mistakes seeded in it must be found'
 	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
 	@echo 'make lint           what can be found without running anything'
 	@echo 'make format         lays out the sources with clang-format'

@@ -39,7 +39,8 @@ static void write_page(const struct listing *l, const struct record_text *record
 
     buf_append_text(body, "{\"jobs\":[");
     for (size_t i = 0; i < l->count; i++) {
-        if (!records[i].text || !record_decode(&l->ids[i], records[i].text, records[i].length, &job, &e))
+        if (!records || !records[i].text ||
+            !record_decode(&l->ids[i], records[i].text, records[i].length, &job, &e))
             continue;
         if (!is_first)
             buf_append_char(body, ',');
@@ -49,7 +50,7 @@ static void write_page(const struct listing *l, const struct record_text *record
     }
     buf_append_char(body, ']');
     if (l->count == (size_t)l->limit)
-        buf_printf(body, ",\"cursor\":\"%lld\"", (long long)(l->offset + l->limit));
+        buf_printf(body, ",\"cursor\":\"%lld\"", (long long)l->offset + (long long)l->limit);
     buf_append_text(body, "}\n");
 }
 

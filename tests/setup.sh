@@ -5,6 +5,7 @@
 #   tests/setup.sh test     to test too (the default)
 #   tests/setup.sh lint     for `make lint`
 #   tests/setup.sh bench    for `make bench`
+#   tests/setup.sh bare     for tests/bare/run.sh
 #
 # A tool counts as present when its command is on the PATH, wherever it came from.
 set -euo pipefail
@@ -14,11 +15,13 @@ cd "$(dirname "$0")/.."
 build="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
        libcurl4-openssl-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- jq:jq procps:ps
        imagemagick:identify"
-test="$build check:- nodejs:node npm:npm"
+test="$build check:- nodejs:node npm:npm spin:spin"
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034
 bench="$build wrk:wrk"
+# shellcheck disable=SC2034
+bare="git:git debootstrap:debootstrap debian-archive-keyring:-"
 
 die() {
     printf 'setup.sh: %s\n' "$*" >&2
@@ -90,8 +93,8 @@ install_npm_packages() {
 
 purpose=${1:-test}
 case $purpose in
-build | test | lint | bench) needs=${!purpose} ;;
-*) die "what for? build, test, lint or bench, not \"$purpose\"" ;;
+build | test | lint | bench | bare) needs=${!purpose} ;;
+*) die "what for? build, test, lint, bench or bare, not \"$purpose\"" ;;
 esac
 # shellcheck disable=SC2086 # lists of words
 missing=$(missing_packages $needs)

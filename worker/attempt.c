@@ -165,6 +165,8 @@ static enum ending ending_of(const struct attempt *a)
 {
     if (!a->has_failed)
         return ENDING_SUCCEEDED;
+    if (a->failure.code == ERROR_BAD_RECORD)
+        return ENDING_DAMAGED;
     if (!a->handler || !error_is_retryable(a->failure.code))
         return ENDING_HOPELESS;
     return a->failure.code == ERROR_HANDLER_KILLED ? ENDING_CRASHED : ENDING_FAILED;
@@ -529,7 +531,7 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
     a->handler = handlers_find(w->handlers, a->job.spec.type);
     if (!a->handler)
         refuse_type(a);
-    else if (a->job.attempt > 1)
+    else if (a->job.attempt > 1 || a->job.was_returned)
         look_for_result(a);
     else
         run(a);
@@ -543,10 +545,13 @@ static void on_kill(void *arg)
         run_kill(a->run, ERROR_CANCELLED);
 }
 
-/* One that stores or settles is told by the verdict. */
+/* One that stores or settles is told by the verdict, and then removes what it stored; also when the store
+ * went away meanwhile, since what was on its way may have arrived. */
 void attempt_cancel(struct attempt *a)
 {
-    if (a->is_cancelled || a->state == STORING || a->state == SETTLING || a->state == REMOVING)
+    bool is_to_store = a->state == STORING || (a->state == WAITING_FOR_STORE && !a->is_looking);
+
+    if (a->is_cancelled || is_to_store || a->state == SETTLING || a->state == REMOVING)
         return;
     a->is_cancelled = true;
     if (a->run) {

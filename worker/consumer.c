@@ -138,7 +138,7 @@ static void log_dropped(const struct job_id *id, const char *state)
         log_debug(&context, "the job was not started: its state is %s", state);
 }
 
-static void on_started(void *arg, const struct started_record *records, size_t count, const struct error *e)
+static void on_started(void *arg, const struct record_text *records, size_t count, const struct error *e)
 {
     struct claim *claim = arg;
     struct consumer *c = claim->consumer;
@@ -257,6 +257,8 @@ static void on_waited(void *arg, const struct job_id *ids, size_t count, const s
         fault_point(FAULT_WAIT_ANSWERED);
     c->is_waiting = false;
     if (e) {
+        c->has_more =
+            e->code == ERROR_REDIS_FULL; /* it refuses the blocking move, and not the script of take */
         take_failure(c, "wait for jobs", e);
     } else if (count && worker_room(c->worker) == 0) {
         give_back(c, ids, count);

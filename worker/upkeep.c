@@ -72,11 +72,13 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
 {
     struct upkeep *u = arg;
     const struct config *config = u->worker->config;
+    size_t surplus = count > BATCH ? count - BATCH : 0;
     struct error failure;
 
     fault_point(FAULT_LIST_ANSWERED);
+    /* The newest first: what the next round puts at the head of the queue goes before them. */
     if (e || !queue_reap(u->worker->queue, u->shard, u->names[u->name_count], config->lease_ms,
-                 (int)config->max_lost, ids, count < BATCH ? count : BATCH, on_reaped, u, &failure))
+                 (int)config->max_lost, ids + surplus, count - surplus, on_reaped, u, &failure))
         end_round(u);
     else
         fault_point(FAULT_REAP_SENT);

@@ -110,16 +110,11 @@ static void on_located(void *arg, const redisReply *reply, const struct error *e
 bool queue_locate(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
     queue_located *done, void *arg, struct error *e)
 {
-    void (*const key_of[])(const struct shard *, struct key *) = {key_scheduled, key_dead, key_workers};
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.located = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_WHERE], 3 + count, count);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](shard, &key);
-        queue_add_key(q, &key);
-    }
+    ADD_KEYS(q, shard, key_scheduled, key_dead, key_workers);
     queue_add_job_keys(q, ids, count);
     queue_add_ids(q, ids, count);
     return queue_send(q, 0, on_located, p, e);
@@ -139,22 +134,14 @@ static void on_places_counted(void *arg, const redisReply *reply, const struct e
 bool queue_count_places(struct queue *q, const struct job_id *id, const struct worker_overview *workers,
     size_t worker_count, queue_places_counted *done, void *arg, struct error *e)
 {
-    void (*const key_of[])(const struct shard *, struct key *) = {
-        key_scheduled, key_dead, key_ready, key_held};
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.places_counted = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_COUNT_PLACES], 5 + worker_count, 1);
     queue_add_job_keys(q, id, 1);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](&id->shard, &key);
-        queue_add_key(q, &key);
-    }
-    for (size_t i = 0; i < worker_count; i++) {
-        key_taken(&id->shard, workers[i].name, &key);
-        queue_add_key(q, &key);
-    }
+    ADD_KEYS(q, &id->shard, key_scheduled, key_dead, key_ready, key_held);
+    for (size_t i = 0; i < worker_count; i++)
+        queue_add_taken(q, &id->shard, workers[i].name);
     redis_request_add_text(&q->request, id->text);
     return queue_send(q, 0, on_places_counted, p, e);
 }

@@ -14,7 +14,7 @@ static const struct {
     [PLACE_DEAD] = {key_dead, "ZREVRANGE", "d", false},
 };
 
-static void on_listed(void *arg, const redisReply *reply, const struct error *e)
+void queue_on_listed(void *arg, const redisReply *reply, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
     struct job_id *ids;
@@ -38,20 +38,18 @@ bool queue_list(struct queue *q, const struct shard *shard, enum place place, si
     struct pending *p = queue_pending(arg);
     int64_t first = (int64_t)offset;
     int64_t last = first + (int64_t)count - 1;
-    struct key key;
 
     p->done.listed = done;
     p->is_reversed = places[place].is_list; /* the oldest stands at the right end */
-    places[place].key(shard, &key);
     redis_request_begin(&q->request, 4);
     redis_request_add_text(&q->request, places[place].command);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, places[place].key);
     redis_request_add_int(&q->request, p->is_reversed ? -last - 1 : first);
     redis_request_add_int(&q->request, p->is_reversed ? -first - 1 : last);
-    return queue_send(q, 0, on_listed, p, e);
+    return queue_send(q, 0, queue_on_listed, p, e);
 }
 
-static void on_records(void *arg, const redisReply *reply, const struct error *e)
+void queue_on_records(void *arg, const redisReply *reply, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
     struct record_text *records;
@@ -78,32 +76,20 @@ bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queu
     redis_request_begin(&q->request, 1 + count);
     redis_request_add(&q->request, "MGET", 4);
     queue_add_job_keys(q, ids, count);
-    return queue_send(q, 0, on_records, p, e);
-}
-
-static void on_purged(void *arg, const redisReply *reply, const struct error *e)
-{
-    struct pending p = *(struct pending *)arg;
-
-    free(arg);
-    p.done.counted(p.arg, e ? 0 : (size_t)reply->integer, e);
+    return queue_send(q, 0, queue_on_records, p, e);
 }
 
 bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,
     const struct job_id *ids, size_t count, queue_counted *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.counted = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PURGE], 2 + count, 2 + count);
-    places[place].key(shard, &key);
-    queue_add_key(q, &key);
-    key_stats(shard, &key);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, places[place].key, key_stats);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, places[place].state);
     redis_request_add_int(&q->request, retention_s);
     queue_add_ids(q, ids, count);
-    return queue_send(q, 0, on_purged, p, e);
+    return queue_send(q, 0, queue_on_counted, p, e);
 }

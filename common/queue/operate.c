@@ -18,19 +18,13 @@ bool queue_cancel(struct queue *q, const struct job *job, int64_t retention_s, q
     const struct shard *shard = &job->id.shard;
     const char *worker = job->state == JOB_RUNNING ? job->worker : "";
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.cancelled = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_CANCEL], 5, 3);
     queue_add_job_keys(q, &job->id, 1);
-    key_scheduled(shard, &key);
-    queue_add_key(q, &key);
-    key_stats(shard, &key);
-    queue_add_key(q, &key);
-    key_taken(shard, worker, &key);
-    queue_add_key(q, &key);
-    key_revoked(shard, worker, &key);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, key_scheduled, key_stats);
+    queue_add_taken(q, shard, worker);
+    queue_add_revoked(q, shard, worker);
     redis_request_add_text(&q->request, job->id.text);
     redis_request_add_int(&q->request, retention_s);
     redis_request_add_text(&q->request, worker);
@@ -52,18 +46,10 @@ bool queue_replay(struct queue *q, const struct shard *shard, const struct job_i
     queue_counted *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.counted = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REPLAY], 4 + count, count);
-    key_dead(shard, &key);
-    queue_add_key(q, &key);
-    key_ready(shard, &key);
-    queue_add_key(q, &key);
-    key_stats(shard, &key);
-    queue_add_key(q, &key);
-    key_held(shard, &key);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, key_dead, key_ready, key_stats, key_held);
     queue_add_job_keys(q, ids, count);
     queue_add_ids(q, ids, count);
     return queue_send(q, 0, on_replayed, p, e);
@@ -81,16 +67,10 @@ bool queue_pause(
     struct queue *q, const struct shard *shard, bool pause, queue_paused *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.paused = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PAUSE], 3, 1);
-    key_ready(shard, &key);
-    queue_add_key(q, &key);
-    key_held(shard, &key);
-    queue_add_key(q, &key);
-    key_stats(shard, &key);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, key_ready, key_held, key_stats);
     redis_request_add_int(&q->request, pause);
     return queue_send(q, 0, on_paused, p, e);
 }

@@ -84,13 +84,10 @@ static bool ask_lengths(struct look *look, struct error *e)
 {
     struct queue *q = look->queue;
     const struct queue_overview *o = &look->overview;
-    struct key key;
 
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_LENGTHS], o->worker_count, 0);
-    for (size_t i = 0; i < o->worker_count; i++) {
-        key_taken(&o->shard, o->workers[i].name, &key);
-        queue_add_key(q, &key);
-    }
+    for (size_t i = 0; i < o->worker_count; i++)
+        queue_add_taken(q, &o->shard, o->workers[i].name);
     return redis_send(q->redis, &q->request, 0, on_lengths, look, e);
 }
 
@@ -112,17 +109,11 @@ static void on_overview(void *arg, const redisReply *reply, const struct error *
 bool queue_overview(
     struct queue *q, const struct shard *shard, queue_overlooked *done, void *arg, struct error *e)
 {
-    void (*const key_of[])(const struct shard *, struct key *) = {
-        key_ready, key_held, key_scheduled, key_dead, key_stats, key_workers, key_slots};
     struct look *look = mem_zalloc(sizeof(*look));
-    struct key key;
 
     *look = (struct look){.queue = q, .overview.shard = *shard, .done = done, .arg = arg};
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_OVERVIEW], ARRAY_LENGTH(key_of), 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](shard, &key);
-        queue_add_key(q, &key);
-    }
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_OVERVIEW], 7, 0);
+    ADD_KEYS(q, shard, key_ready, key_held, key_scheduled, key_dead, key_stats, key_workers, key_slots);
     if (redis_send(q->redis, &q->request, 0, on_overview, look, e))
         return true;
     free(look);

@@ -55,6 +55,32 @@ void queue_add_key(struct queue *q, const struct key *key)
     redis_request_add(&q->request, key->text, key->length);
 }
 
+void queue_add_shard_keys(struct queue *q, const struct shard *shard, key_maker *const *makers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct key key;
+
+        makers[i](shard, &key);
+        queue_add_key(q, &key);
+    }
+}
+
+void queue_add_taken(struct queue *q, const struct shard *shard, const char *worker)
+{
+    struct key key;
+
+    key_taken(shard, worker, &key);
+    queue_add_key(q, &key);
+}
+
+void queue_add_revoked(struct queue *q, const struct shard *shard, const char *worker)
+{
+    struct key key;
+
+    key_revoked(shard, worker, &key);
+    queue_add_key(q, &key);
+}
+
 void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -79,4 +105,12 @@ void queue_reverse_ids(struct job_id *ids, size_t count)
         ids[i] = ids[count - 1 - i];
         ids[count - 1 - i] = id;
     }
+}
+
+void queue_on_counted(void *arg, const redisReply *reply, const struct error *e)
+{
+    struct pending p = *(struct pending *)arg;
+
+    free(arg);
+    p.done.counted(p.arg, e || reply->type != REDIS_REPLY_INTEGER ? 0 : (size_t)reply->integer, e);
 }

@@ -26,6 +26,22 @@ struct queue *queue_new(struct redis *r);
 struct queue *queue_free(
     struct queue *q); /* takes NULL; returns NULL; what is pending must have been answered */
 
+/* ---- answers that several verbs have; valid inside the callback only ---- */
+
+/* ids of jobs; what is no job id in a list is left out. */
+typedef void queue_listed(void *arg, const struct job_id *ids, size_t count, const struct error *e);
+
+/* records[i] belongs to ids[i] of the call; text is NULL when there is none. */
+struct record_text {
+    const char *text;
+    size_t length;
+};
+typedef void queue_records_got(
+    void *arg, const struct record_text *records, size_t count, const struct error *e);
+
+/* How many jobs were changed; e alone tells whether it worked. */
+typedef void queue_counted(void *arg, size_t count, const struct error *e);
+
 /* ---- callers ---- */
 
 /* When a job may run at the earliest; both are counted by Redis's clock, and the later one counts. */
@@ -88,9 +104,6 @@ typedef void queue_cancelled(void *arg, enum cancel_verdict verdict, const struc
 /* Cancels a job as it was seen by queue_get. LOOK_AGAIN: it has moved on meanwhile, get it again. */
 bool queue_cancel(struct queue *q, const struct job *job, int64_t retention_s, queue_cancelled *done,
     void *arg, struct error *e) MUST_CHECK;
-
-/* count: how many were dead and are queued again; e alone tells whether it worked. */
-typedef void queue_counted(void *arg, size_t count, const struct error *e);
 
 /* Replays dead jobs, all of one shard. */
 bool queue_replay(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
@@ -168,21 +181,10 @@ enum place {
     PLACE_DEAD       /* the one that died last first */
 };
 
-/* ids of jobs, valid inside the callback only. */
-typedef void queue_listed(void *arg, const struct job_id *ids, size_t count, const struct error *e);
-
 /* Up to count ids from the offset-th on. */
 bool queue_list(struct queue *q, const struct shard *shard, enum place place, size_t offset, size_t count,
     queue_listed *done, void *arg, struct error *e) MUST_CHECK;
 
-/* records[i] belongs to ids[i] of the call; text is NULL when there is none. Valid inside the callback only.
- */
-struct record_text {
-    const char *text;
-    size_t length;
-};
-typedef void queue_records_got(
-    void *arg, const struct record_text *records, size_t count, const struct error *e);
 bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
     void *arg, struct error *e) MUST_CHECK;
 
@@ -220,40 +222,30 @@ bool queue_count_places(struct queue *q, const struct job_id *id, const struct w
 
 /* ---- workers ---- */
 
-/* ids of jobs, valid inside the callback only; what is no job id in the list is left out. */
-typedef void queue_took(void *arg, const struct job_id *ids, size_t count, const struct error *e);
-
 /* Waits up to block_ms for one id, on a connection of its own: this blocks it. */
 bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, int64_t block_ms,
-    queue_took *done, void *arg, struct error *e) MUST_CHECK;
+    queue_listed *done, void *arg, struct error *e) MUST_CHECK;
 
 /* Takes up to `count` ids without waiting. */
 bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count,
-    queue_took *done, void *arg, struct error *e) MUST_CHECK;
+    queue_listed *done, void *arg, struct error *e) MUST_CHECK;
 
 /* All ids in the worker's list, oldest first: what it holds as Redis sees it. */
-bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_took *done,
+bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_listed *done,
     void *arg, struct error *e) MUST_CHECK;
 
-/* The answer of start. records[i] belongs to ids[i] of the call; text is the record, or when the job is not
- * to be run its state's letter, or NULL when there is none. Valid inside the callback only. */
-struct started_record {
-    const char *text;
-    size_t length;
-};
-typedef void queue_started(
-    void *arg, const struct started_record *records, size_t count, const struct error *e);
-
-/* Makes taken jobs running. ids are read before this returns. All of one shard. */
+/* Makes taken jobs running. ids are read before this returns. All of one shard. The answer is the record of
+ * each as it is now; of one that is not to be run its state's letter, or NULL when there is none. */
 bool queue_start(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
-    size_t count, queue_started *done, void *arg, struct error *e) MUST_CHECK;
+    size_t count, queue_records_got *done, void *arg, struct error *e) MUST_CHECK;
 
 /* How a try ended. */
 enum ending {
     ENDING_SUCCEEDED = '+',
-    ENDING_FAILED = 'f',  /* may be tried again */
-    ENDING_CRASHED = 'x', /* the handler died by itself; counted apart, may be tried again */
-    ENDING_HOPELESS = 'd' /* another try would fail too */
+    ENDING_FAILED = 'f',   /* may be tried again */
+    ENDING_CRASHED = 'x',  /* the handler died by itself; counted apart, may be tried again */
+    ENDING_HOPELESS = 'd', /* another try would fail too */
+    ENDING_DAMAGED = 'b'   /* its record cannot be read: its bytes become the payload of one that can */
 };
 
 /* One try to be settled. Borrowed until queue_settle returns. */
@@ -288,12 +280,10 @@ bool queue_settle(struct queue *q, const struct shard *shard, const char *worker
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg,
     struct error *e) MUST_CHECK;
 
-/* e alone tells whether it worked; count is how many went back. */
-typedef void queue_gave_back(void *arg, size_t count, const struct error *e);
-
-/* Returns taken jobs to the head of their queue. ids are oldest first, all of one shard. */
+/* Returns taken jobs to the head of their queue; count is how many went back. ids are oldest first, all of
+ * one shard. */
 bool queue_give_back(struct queue *q, const struct shard *shard, const char *worker, const struct job_id *ids,
-    size_t count, queue_gave_back *done, void *arg, struct error *e) MUST_CHECK;
+    size_t count, queue_counted *done, void *arg, struct error *e) MUST_CHECK;
 
 /* ---- leases and schedules: the upkeep that any worker does ---- */
 
@@ -328,7 +318,7 @@ bool queue_due(struct queue *q, const struct shard *shard, size_t count, queue_d
 
 /* Makes due jobs queued. e alone tells whether it worked; count is how many were. */
 bool queue_promote(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
-    queue_gave_back *done, void *arg, struct error *e) MUST_CHECK;
+    queue_counted *done, void *arg, struct error *e) MUST_CHECK;
 
 /* Ends the blocking wait of another connection, which then answers with no id. Best effort. */
 void queue_unblock(struct queue *q, long long client_id);

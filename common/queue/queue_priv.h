@@ -18,10 +18,7 @@ struct pending {
     union {
         queue_submitted *submitted;
         queue_got *got;
-        queue_took *took;
-        queue_started *started;
         queue_settled *settled;
-        queue_gave_back *gave_back;
         queue_renewed *renewed;
         queue_named *named;
         queue_reaped *reaped;
@@ -40,7 +37,7 @@ struct pending {
     } done;
     void *arg;
     struct job_id id; /* of queue_get */
-    bool is_reversed; /* of queue_list: the answer has the last first */
+    bool is_reversed; /* of a list: the answer has the last first */
 };
 
 /* Sends q->request; takes p, and frees it when it fails. */
@@ -54,6 +51,25 @@ struct pending *queue_pending(void *arg);
 void queue_on_named(void *arg, const redisReply *reply, const struct error *e);
 
 void queue_add_key(struct queue *q, const struct key *key);
+
+/* Adds keys of a shard in the order of their makers (key_ready, …). */
+typedef void key_maker(const struct shard *shard, struct key *out);
+void queue_add_shard_keys(struct queue *q, const struct shard *shard, key_maker *const *makers, size_t count);
+#define ADD_KEYS(q, shard, ...)                                                                              \
+    queue_add_shard_keys(                                                                                    \
+        q, shard, (key_maker *const[]){__VA_ARGS__}, ARRAY_LENGTH(((key_maker *const[]){__VA_ARGS__})))
+
+void queue_add_taken(struct queue *q, const struct shard *shard, const char *worker);
+void queue_add_revoked(struct queue *q, const struct shard *shard, const char *worker);
+
+/* Hands an array of records to p's `records_got`; a redis_done. */
+void queue_on_records(void *arg, const redisReply *reply, const struct error *e);
+
+/* Hands a number to p's `counted`; a redis_done. */
+void queue_on_counted(void *arg, const redisReply *reply, const struct error *e);
+
+/* Hands an array of ids to p's `listed`; a redis_done. */
+void queue_on_listed(void *arg, const redisReply *reply, const struct error *e);
 void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count);
 /* Reads the ids of an array from its element `from` on; what is no id is left out. Returns a list that the
  * caller frees. */

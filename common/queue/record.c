@@ -210,6 +210,15 @@ static bool decode_status(const char *text, size_t length, struct job *job, stru
            decode_failure(json_object_get(object, "error"), job, e);
 }
 
+/* The last member of a status, if it is there. */
+static bool says_returned(const char *status, size_t length)
+{
+    static const char member[] = "\"returned\":true}";
+    size_t size = sizeof(member) - 1;
+
+    return length > size && memcmp(status + length - size, member, size) == 0;
+}
+
 static bool decode(const struct job_id *id, const char *text, size_t length, bool has_status, struct job *job,
     struct error *e)
 {
@@ -229,6 +238,7 @@ static bool decode(const struct job_id *id, const char *text, size_t length, boo
     status_length = (size_t)(head[8] << 8 | head[9]);
     if (HEAD_LENGTH + spec_length + status_length > length)
         return bad(e, "it is cut short");
+    job->was_returned = says_returned(text + HEAD_LENGTH + spec_length, status_length);
     job->payload = text + HEAD_LENGTH + spec_length + status_length;
     job->payload_length = length - HEAD_LENGTH - spec_length - status_length;
     if (decode_spec(text + HEAD_LENGTH, spec_length, &job->spec, e) &&

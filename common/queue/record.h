@@ -12,7 +12,9 @@
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
  *                 max_attempts, expires_at (Unix ms), metadata
  *     status      JSON: where it stands; empty while it is queued: worker, started_at,
- *                 finished_at, due_at (Unix ms), result, error (of the last try)
+ *                 finished_at, due_at (Unix ms), result, error (of the last try);
+ *                 {"returned":true} while it is queued after a try that was given back, and at the end of the
+ *                 next try's status
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
  *
  * What can be derived is not stored: the time of the submission stands in the id, the blob's name follows
@@ -83,6 +85,7 @@ struct job {
     int lost;
     struct job_spec spec;
     char worker[WORKER_ID_SIZE];
+    bool was_returned;   /* a try that does not count was given back; it may have stored its result */
     int64_t started_ms;  /* Unix time; 0 = not yet */
     int64_t finished_ms; /* Unix time; 0 = not yet */
     int64_t due_ms;      /* of one that is scheduled after a failure: Unix time of its next try */

@@ -36,21 +36,11 @@ bool queue_settle(struct queue *q, const struct shard *shard, const char *worker
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key taken;
-    struct key stats;
-    struct key dead;
-    struct key scheduled;
 
     p->done.settled = done;
-    key_taken(shard, worker, &taken);
-    key_stats(shard, &stats);
-    key_dead(shard, &dead);
-    key_scheduled(shard, &scheduled);
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 4 + count, 2 + 7 * count);
-    queue_add_key(q, &taken);
-    queue_add_key(q, &stats);
-    queue_add_key(q, &dead);
-    queue_add_key(q, &scheduled);
+    queue_add_taken(q, shard, worker);
+    ADD_KEYS(q, shard, key_stats, key_dead, key_scheduled);
     for (size_t i = 0; i < count; i++)
         queue_add_job_keys(q, settlements[i].id, 1);
     redis_request_add_text(&q->request, worker);

@@ -55,17 +55,12 @@ static void shrink(struct queue *q)
 static void add_keys(struct queue *q, const struct submit *s)
 {
     const struct shard *shard = &s->id->shard;
-    void (*const key_of[])(const struct shard *, struct key *) = {
-        key_ready, key_stats, key_scheduled, key_held};
     struct job_id holder;
     struct error e;
     struct key key;
 
     queue_add_job_keys(q, s->id, 1);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](shard, &key);
-        queue_add_key(q, &key);
-    }
+    ADD_KEYS(q, shard, key_ready, key_stats, key_scheduled, key_held);
     if (s->idempotency) {
         key_idempotency(shard, s->idempotency, &key);
         queue_add_key(q, &key);

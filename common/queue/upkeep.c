@@ -21,18 +21,12 @@ bool queue_renew(struct queue *q, const struct shard *shard, const char *worker,
     queue_renewed *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key workers;
-    struct key revoked;
-    struct key slots_key;
 
     p->done.renewed = done;
-    key_workers(shard, &workers);
-    key_revoked(shard, worker, &revoked);
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_RENEW], 3, 3);
-    queue_add_key(q, &workers);
-    queue_add_key(q, &revoked);
-    key_slots(shard, &slots_key);
-    queue_add_key(q, &slots_key);
+    ADD_KEYS(q, shard, key_workers);
+    queue_add_revoked(q, shard, worker);
+    ADD_KEYS(q, shard, key_slots);
     redis_request_add_text(&q->request, worker);
     redis_request_add_int(&q->request, is_first);
     redis_request_add_int(&q->request, slots);
@@ -43,15 +37,10 @@ bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, 
     struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key workers;
-    struct key reaped;
 
     p->done.named = done;
-    key_workers(shard, &workers);
-    key_reaped(shard, &reaped);
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SILENT], 2, 1);
-    queue_add_key(q, &workers);
-    queue_add_key(q, &reaped);
+    ADD_KEYS(q, shard, key_workers, key_reaped);
     redis_request_add_int(&q->request, lease_ms);
     return queue_send(q, 0, queue_on_named, p, e);
 }
@@ -67,23 +56,13 @@ static void on_reaped(void *arg, const redisReply *reply, const struct error *e)
 bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms,
     int max_lost, const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e)
 {
-    void (*const key_of[])(const struct shard *, struct key *) = {
-        key_workers, key_reaped, key_ready, key_scheduled, key_dead, key_stats};
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.reaped = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_REAP], 9 + count, 3 + count);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](shard, &key);
-        queue_add_key(q, &key);
-    }
-    key_taken(shard, worker, &key);
-    queue_add_key(q, &key);
-    key_held(shard, &key);
-    queue_add_key(q, &key);
-    key_slots(shard, &key);
-    queue_add_key(q, &key);
+    ADD_KEYS(q, shard, key_workers, key_reaped, key_ready, key_scheduled, key_dead, key_stats);
+    queue_add_taken(q, shard, worker);
+    ADD_KEYS(q, shard, key_held, key_slots);
     queue_add_job_keys(q, ids, count);
     redis_request_add_text(&q->request, worker);
     redis_request_add_int(&q->request, lease_ms);
@@ -112,39 +91,23 @@ bool queue_due(struct queue *q, const struct shard *shard, size_t count, queue_d
     struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key scheduled;
 
     p->done.due_found = done;
-    key_scheduled(shard, &scheduled);
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_DUE], 1, 1);
-    queue_add_key(q, &scheduled);
+    ADD_KEYS(q, shard, key_scheduled);
     redis_request_add_int(&q->request, (int64_t)count);
     return queue_send(q, 0, on_due, p, e);
 }
 
-static void on_promoted(void *arg, const redisReply *reply, const struct error *e)
-{
-    struct pending p = *(struct pending *)arg;
-
-    free(arg);
-    p.done.gave_back(p.arg, e ? 0 : (size_t)reply->integer, e);
-}
-
 bool queue_promote(struct queue *q, const struct shard *shard, const struct job_id *ids, size_t count,
-    queue_gave_back *done, void *arg, struct error *e)
+    queue_counted *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    void (*const key_of[])(const struct shard *, struct key *) = {
-        key_scheduled, key_ready, key_stats, key_held};
-    struct key key;
 
-    p->done.gave_back = done;
+    p->done.counted = done;
     redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PROMOTE], 4 + count, count);
-    for (size_t i = 0; i < ARRAY_LENGTH(key_of); i++) {
-        key_of[i](shard, &key);
-        queue_add_key(q, &key);
-    }
+    ADD_KEYS(q, shard, key_scheduled, key_ready, key_stats, key_held);
     queue_add_job_keys(q, ids, count);
     queue_add_ids(q, ids, count);
-    return queue_send(q, 0, on_promoted, p, e);
+    return queue_send(q, 0, queue_on_counted, p, e);
 }

@@ -7,8 +7,12 @@
 #   SECONDS_EACH=5  of one load on the api
 #   JOBS=200000     in the queue when a worker is let loose on it; a quarter of them where results are stored over HTTP
 #   CONCURRENCY=256 of the worker that drains no-op jobs
+#   and what growth.sh names
 set -euo pipefail
-export LC_ALL=C.UTF-8 # ${#text} is to count characters
+# shellcheck source=tests/bench/tools.sh
+. "$(dirname "$0")/tools.sh"
+# shellcheck source=tests/bench/growth.sh
+. "$(dirname "$0")/growth.sh"
 
 rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
@@ -16,89 +20,8 @@ jobs=${JOBS:-200000}
 concurrency=${CONCURRENCY:-256}
 connections=64
 bin=${JOBGATE_BIN:?the directory of jobgate-api and jobgate-worker}
-bench=${JOBGATE_BENCH_BIN:?the directory of the programs of tests/bench}
-directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-bench.XXXXXX")
-started=()
-
-die() {
-    printf 'bench: %s\n' "$*" >&2
-    exit 1
-}
 
 # ---- processes ----
-
-clean_up() {
-    local status=$?
-    trap - EXIT
-    {
-        [ ${#started[@]} -eq 0 ] || kill -KILL "${started[@]}" || true
-        wait || true
-    } 2>/dev/null
-    if [ "$status" -ne 0 ]; then
-        tail -n 5 "$directory"/*.log >&2 || true
-    fi
-    rm -rf "$directory"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# start NAME COMMAND...: in the background, its output in NAME.log; sets `pid`.
-start() {
-    local log=$directory/$1.log
-    shift
-    "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
-    started+=("$pid")
-}
-
-# stop PID...: with SIGTERM, and waits.
-stop() {
-    local one left=()
-    kill -TERM "$@" 2>/dev/null || true
-    for one in "$@"; do
-        wait "$one" 2>/dev/null || true
-    done
-    for one in "${started[@]}"; do
-        [[ " $* " == *" $one "* ]] || left+=("$one")
-    done
-    started=("${left[@]}")
-}
-
-# wait_for WHAT COMMAND...: until the command succeeds.
-wait_for() {
-    local what=$1 tries=0
-    shift
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 400 ] || die "$what does not come"
-        sleep 0.025
-    done
-}
-
-redis() {
-    redis-cli -p "$redis_port" "$@"
-}
-
-start_redis() {
-    local try
-    for try in 1 2 3 4 5; do
-        redis_port=$((20000 + RANDOM % 12000))
-        start redis redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$directory" --save '' --appendonly no
-        redis_pid=$pid
-        wait_for 'an answer of redis-server, or its end,' redis_stands
-        if kill -0 "$redis_pid" 2>/dev/null && [ "$(redis info server | tr -d '\r' | sed -n 's/^process_id://p')" = "$redis_pid" ]; then
-            return
-        fi
-        echo "bench: port $redis_port was taken ($try)" >&2
-    done
-    die 'redis-server does not start'
-}
-
-redis_stands() {
-    ! kill -0 "$redis_pid" 2>/dev/null || redis ping
-}
 
 # listening NAME MEMBER: the address in the start-up line.
 listening() {
@@ -141,31 +64,8 @@ cpu_us() {
     done | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $12 + $13 } END { printf "%.0f", ticks * 1e6 / tick }'
 }
 
-# ---- figures: one file each, one line for each round ----
-
-note() {
-    echo "$2" >>"$directory/$1.figure"
-}
-
-median_of() {
-    sort -g | awk '{ v[NR] = $1 } END { if (!NR) exit 1; print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
-}
-
-median() {
-    median_of <"$directory/$1.figure"
-}
-
-# The median of the rounds' ratios: the machine drifts between rounds more than within one.
-ratio() {
-    paste "$directory/$1.figure" "$directory/$2.figure" | awk '{ print $1 / $2 }' | median_of
-}
-
 resident_mib() {
     awk '/^VmRSS:/ { printf "%.2f", $2 / 1024 }' "/proc/$1/status"
-}
-
-per_job() {
-    awk -v a="$1" -v n="$2" 'BEGIN { printf "%.2f", a / n }'
 }
 
 # ---- submission ----
@@ -347,21 +247,6 @@ measure_starts() {
 
 # ---- the table ----
 
-# line WHAT MEASURED LIMIT RATIO GOAL REACHED. printf would count the bytes of "µ".
-line() {
-    local what=$1
-    shift
-    printf '%s%*s %10s %10s %6s %7s  %s\n' "$what" $((54 - ${#what})) '' "$@" | sed 's/ *$//'
-}
-
-# is_reached VALUE GOAL, where GOAL is like "<=1.2"
-is_reached() {
-    awk -v value="$1" -v goal="$2" 'BEGIN {
-        number = substr(goal, 3) + 0
-        print (substr(goal, 1, 1) == "<" ? value <= number : value >= number) ? "yes" : "no"
-    }'
-}
-
 # row WHAT FORMAT OURS LIMIT [GOAL]: the ratio is what the goal is for; without a goal it is for information.
 row() {
     local value
@@ -448,7 +333,9 @@ main() {
         measure_redis_memory
         measure_starts
     done
+    measure_growth
     print_table
+    print_growth
 }
 
 main

@@ -258,7 +258,11 @@ static void *accept_all(void *arg)
     struct pollfd poll_fd = {.fd = p->listener, .events = POLLIN};
 
     while (!is_ending(p)) {
-        int client = poll(&poll_fd, 1, POLL_MS) > 0 ? accept4(p->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+        struct sockaddr_in peer;
+        socklen_t size = sizeof(peer);
+        int client = poll(&poll_fd, 1, POLL_MS) > 0
+                         ? accept4(p->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC)
+                         : -1;
 
         if (client >= 0)
             start_exchange(p, client);

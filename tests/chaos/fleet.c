@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LEASE_MS = 800, END_MS = 20000, LINE_MAX = 400 };
+enum { LEASE_MS = 800, END_MS = 20000, AUDIT_MS = 30000 };
 
 const char *const fleet_queues[] = {"chaos-a", "chaos-b", NULL};
 
 static const char *const worker_settings[] = {"LEASE_MS=800", "WORKER_QUEUES=chaos-a,chaos-b",
-    "WORKER_CONCURRENCY=8", "DRAIN_S=2", "MAX_LOST=50", "KILL_GRACE_MS=200", "REDIS_TIMEOUT_MS=1000",
-    "BLOB_TIMEOUT_MS=1500", "BLOB_DEADLINE_MS=4000", NULL};
+    "WORKER_CONCURRENCY=8", "DRAIN_S=2", "MAX_LOST=50", "AUDIT_S=1", "KILL_GRACE_MS=200",
+    "REDIS_TIMEOUT_MS=1000", "BLOB_TIMEOUT_MS=1500", "BLOB_DEADLINE_MS=4000", NULL};
 
 /* ---- members ---- */
 
@@ -215,6 +215,7 @@ static const struct {
 #undef EVENT
 };
 
+/* Each comes as often as its weight says before any comes again: a short run, too, meets all. */
 void fleet_suffer(struct fleet *f)
 {
     unsigned sum = 0;
@@ -222,10 +223,15 @@ void fleet_suffer(struct fleet *f)
     size_t i = 0;
 
     for (size_t j = 0; j < EVENT_COUNT; j++)
-        sum += events[j].weight;
+        sum += f->events_left[j];
+    if (sum == 0) {
+        for (size_t j = 0; j < EVENT_COUNT; j++)
+            sum += f->events_left[j] = events[j].weight;
+    }
     drawn = fleet_draw(f, sum);
-    for (; drawn >= events[i].weight; i++)
-        drawn -= events[i].weight;
+    for (; drawn >= f->events_left[i]; i++)
+        drawn -= f->events_left[i];
+    f->events_left[i]--;
     f->events[i] += events[i].act(f);
 }
 
@@ -287,6 +293,45 @@ void fleet_heal(struct fleet *f)
     }
     for (size_t i = 0; i < FLEET_SIZE; i++)
         jobgate_wait_ready(f->members[i].program, 200);
+}
+
+/* The sum of all values of a metric, whatever their labels, over the workers. */
+static double sum_metric(const struct fleet *f, const char *name)
+{
+    double sum = 0;
+
+    for (size_t i = FLEET_APIS; i < FLEET_SIZE; i++) {
+        AUTO_REPLY struct http_reply reply = {0};
+        const char *at;
+        char url[256];
+
+        snprintf(url, sizeof(url), "%s/metrics", jobgate_ops_url(f->members[i].program));
+        http_get(url, &reply);
+        ck_assert_int_eq(reply.status, 200);
+        for (at = strstr(reply.body.data, name); at; at = strstr(at + 1, name))
+            if (at[-1] == '\n' && strchr("{ ", at[strlen(name)]))
+                sum += strtod(at + strcspn(at, " "), NULL);
+    }
+    return sum;
+}
+
+/* Two audits of each queue: what the first says may be of before. One worker that was unlucky each time says
+ * what it said last, so it is asked until all agree. */
+size_t fleet_audit(const struct fleet *f)
+{
+    int64_t deadline_ms = clock_steady_ms() + AUDIT_MS;
+    size_t queue_count = 0;
+    double wanted = sum_metric(f, "jobgate_audits_total");
+
+    while (fleet_queues[queue_count])
+        queue_count++;
+    wanted += 2.0 * (double)queue_count * FLEET_WORKERS;
+    while (
+        sum_metric(f, "jobgate_audits_total") < wanted || sum_metric(f, "jobgate_queue_misplaced_jobs") > 0)
+        if (!wait_until(deadline_ms))
+            break;
+    ck_assert_msg(sum_metric(f, "jobgate_audits_total") >= wanted, "the workers do not audit their queues");
+    return (size_t)sum_metric(f, "jobgate_queue_misplaced_jobs");
 }
 
 void fleet_stop(struct fleet *f, bool are_workers)

@@ -11,17 +11,17 @@
 
 enum { FLEET_APIS = 2, FLEET_WORKERS = 3, FLEET_SIZE = FLEET_APIS + FLEET_WORKERS };
 
-/* What was done. */
+/* What is done to it, how often in a round, and how that is reported. */
 #define FLEET_EVENTS(EVENT)                                                                                  \
-    EVENT(25, worker_kill, "workers killed")                                                                 \
-    EVENT(12, worker_stop, "workers ended by SIGTERM")                                                       \
-    EVENT(20, worker_freeze, "workers frozen beyond their lease")                                            \
-    EVENT(8, api_kill, "apis killed")                                                                        \
-    EVENT(6, api_stop, "apis ended by SIGTERM")                                                              \
-    EVENT(6, api_freeze, "apis frozen")                                                                      \
-    EVENT(5, redis_kill, "redis killed and restarted")                                                       \
-    EVENT(3, redis_freeze, "redis frozen")                                                                   \
-    EVENT(15, store_trouble, "times of trouble with the store")
+    EVENT(6, worker_kill, "workers killed")                                                                  \
+    EVENT(3, worker_stop, "workers ended by SIGTERM")                                                        \
+    EVENT(5, worker_freeze, "workers frozen beyond their lease")                                             \
+    EVENT(2, api_kill, "apis killed")                                                                        \
+    EVENT(1, api_stop, "apis ended by SIGTERM")                                                              \
+    EVENT(2, api_freeze, "apis frozen")                                                                      \
+    EVENT(2, redis_kill, "redis killed and restarted")                                                       \
+    EVENT(1, redis_freeze, "redis frozen")                                                                   \
+    EVENT(6, store_trouble, "times of trouble with the store")
 
 enum fleet_event {
 #define EVENT(weight, name, text) EVENT_##name,
@@ -37,7 +37,9 @@ enum fleet_event {
     WORD(STALE, "what it made is discarded", "tries that were too late")                                     \
     WORD(CUT, "could not be renewed in time", "leases that could not be renewed")                            \
     WORD(REAPED, "of its jobs of queue", "lists of silent workers given back")                               \
-    WORD(RENAMED, "were given to others", "workers that went on under a new name")
+    WORD(RENAMED, "were given to others", "workers that went on under a new name")                           \
+    WORD(MISPLACED, "this is a bug of jobgate",                                                              \
+        "jobs that an audit under way found in no place or in several")
 
 enum fleet_word {
 #define WORD(name, part, text) WORD_##name,
@@ -62,8 +64,9 @@ struct fleet {
     bool is_redis_down;
     bool is_redis_frozen;
     int64_t redis_until_ms;
-    int64_t store_until_ms; /* 0 = it is well */
-    size_t events[EVENT_COUNT];
+    int64_t store_until_ms;            /* 0 = it is well */
+    size_t events[EVENT_COUNT];        /* that took place */
+    unsigned events_left[EVENT_COUNT]; /* of this round */
     size_t words[WORD_COUNT];
     size_t harvested_count;
 };
@@ -81,6 +84,10 @@ void fleet_turn(struct fleet *f);
 
 /* Everything is well again, from now on; returns when all are ready. */
 void fleet_heal(struct fleet *f);
+
+/* Waits until the workers have audited their queues since this was called. Returns how many jobs stand in no
+ * place or in several. */
+size_t fleet_audit(const struct fleet *f);
 
 /* Ends the workers, or the apis, by SIGTERM. */
 void fleet_stop(struct fleet *f, bool are_workers);

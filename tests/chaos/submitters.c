@@ -36,6 +36,7 @@ struct submitters {
 
 static unsigned draw(struct submitter *t, unsigned below)
 {
+    assert(below > 0);
     t->random = t->random * 1103515245 + 12345;
     return (t->random >> 16) % below;
 }

@@ -20,7 +20,7 @@ enum {
     SECONDS_DEFAULT = 20,
     SUBMITTERS = 4,
     PAUSE_MS = 120, /* of each submitter between two jobs */
-    EVENT_PAUSE_MS = 600,
+    EVENT_PAUSE_MS = 500,
     ACKNOWLEDGE_MS = 30000,
     CEILING_MS = 120000, /* until every job has ended; a job that was lost again and again waits long */
     SHOWN_MAX = 20,
@@ -35,6 +35,7 @@ struct findings {
     size_t wrong;
     size_t duplicates;
     size_t leftovers;
+    size_t misplaced;
     size_t succeeded;
     size_t cancelled;
     int64_t settled_ms; /* from the healing until every job had ended */
@@ -198,7 +199,7 @@ static void check_runs(struct findings *found)
 static const char *fault_of_key(const char *key)
 {
     static const char *const lasting[] = {"stats", "reaped", "queues", "paused"};
-    static const char *const expiring[] = {"job:", "idem:", "unique:", "revoked:"};
+    static const char *const expiring[] = {"job:", "idem:", "unique:", "revoked:", "auditor"};
     const char *kind = strstr(key, "}:");
     bool is_job;
 
@@ -262,11 +263,14 @@ static void print_summary(const struct submitters *s, const struct findings *fou
         repeated);
     printf("chaos: %6zu results written, %zu of them twice\n", results, written_again);
     fleet_print(&f);
-    printf("chaos: losses %zu, wrong results %zu, results written twice %zu, doubled submissions %zu, keys "
-           "left over %zu\n",
-        found->losses, found->wrong, written_again, found->duplicates, found->leftovers);
+    printf("chaos: losses %zu, wrong results %zu, results written twice %zu, doubled submissions %zu, jobs "
+           "misplaced %zu, "
+           "keys left over %zu\n",
+        found->losses, found->wrong, written_again, found->duplicates, found->misplaced, found->leftovers);
     fflush(stdout);
-    ck_assert_uint_eq(found->losses + found->wrong + written_again + found->duplicates + found->leftovers, 0);
+    ck_assert_uint_eq(found->losses + found->wrong + written_again + found->duplicates + found->misplaced +
+                          found->leftovers,
+        0);
     ck_assert_uint_ge(results, found->succeeded);
 }
 
@@ -289,6 +293,7 @@ START_TEST(nothing_acknowledged_is_lost)
         "a submission got no answer in %d ms though all is well", ACKNOWLEDGE_MS);
     ledger = submitters_ledger(s, &count);
     check_ledger(ledger, count, &found);
+    found.misplaced = fleet_audit(&f);
     fleet_stop(&f, true);
     check_keys(&found);
     fleet_stop(&f, false);

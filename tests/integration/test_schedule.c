@@ -63,8 +63,7 @@ START_TEST(job_waits_for_its_delay)
     for (size_t i = 0; i < ARRAY_LENGTH(delays); i++) {
         jobs[i] = submit_with(delays[i].member);
         ck_assert_str_eq(json_text_at(jobs[i], "/state"), "scheduled");
-        ck_assert_int_ge(
-            desk_time(jobs[i], "/run_at"), desk_time(jobs[i], "/created_at") + delays[i].ms - 1);
+        ck_assert_int_ge(desk_time(jobs[i], "/run_at"), desk_time(jobs[i], "/created_at") + delays[i].ms - 1);
     }
     ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " SHARD "ready"), 0);
     scene_start_worker(&s, NULL);
@@ -129,8 +128,7 @@ START_TEST(time_that_has_passed_is_now)
 
         assert_runs_at_once(job);
     }
-    ck_assert_int_eq(
-        redis_server_integer(s.redis, "LLEN " SHARD "ready"), (long long)ARRAY_LENGTH(members));
+    ck_assert_int_eq(redis_server_integer(s.redis, "LLEN " SHARD "ready"), (long long)ARRAY_LENGTH(members));
     scene_start_worker(&s, NULL);
     desk_wait_counter(&s, "default", "succeeded", (long long)ARRAY_LENGTH(members));
 }
@@ -190,7 +188,7 @@ START_TEST(due_jobs_run_in_the_order_of_their_times)
         snprintf(script, sizeof(script), "echo %zu >>all", i);
         free(scene_submit_script(&s, delays[i], script));
     }
-    usleep(1000000); /* so that all of them are due */
+    desk_pass(1000); /* so that all of them are due */
     scene_start_worker(&s, (const char *[]){"WORKER_CONCURRENCY=1", NULL});
     desk_wait_counter(&s, "default", "succeeded", (long long)ARRAY_LENGTH(delays));
     text = scene_read(&s, "all", &length);
@@ -217,7 +215,7 @@ START_TEST(job_that_was_not_started_in_time_is_dead)
     AUTO(free) char *in_time = submit_expiring(HOUR_MS, "");
     AUTO(json) json_t *job = NULL;
 
-    usleep(400000);
+    desk_pass(400);
     scene_start_worker(&s, NULL);
     scene_expect_dead(&s, queued, "expired", "expires_at");
     scene_expect_dead(&s, passed, "expired", "expires_at");

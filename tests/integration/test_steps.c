@@ -422,7 +422,7 @@ static void assert_key(const char *key)
 
     ck_assert_msg(kind != NULL, "the key %s", key);
     kind += strlen("}:");
-    if (strncmp(kind, "job:", 4) == 0 || strncmp(kind, "revoked:", 8) == 0)
+    if (strncmp(kind, "job:", 4) == 0 || strcmp(kind, "auditor") == 0 || strncmp(kind, "revoked:", 8) == 0)
         ck_assert_msg(redis_server_integer(s.redis, "TTL %s", key) > 0, "%s does not expire", key);
     else
         ck_assert_msg(strcmp(kind, "stats") == 0 || strcmp(kind, "reaped") == 0, "%s is left over", key);
@@ -522,6 +522,86 @@ START_TEST(a_worker_that_is_frozen_at_any_step_changes_nothing_later)
 }
 END_TEST
 
+/* ---- what one worker does with itself, and with what others left ---- */
+
+/* Redis forgets the settlement, and nobody reaps the worker: it finds out that its lease is over, cuts the
+ * try off, and gives the job back, which does not count as a try. */
+START_TEST(a_stored_result_counts_though_its_try_was_given_back)
+{
+    struct place *p = &places[0];
+    int64_t deadline_ms = clock_steady_ms() + WAIT_MS;
+
+    signal_number = SIGSTOP;
+    p->worker = start_worker(p->queue, "settle.sent:1:stop", "DRAIN_S=20");
+    p->id = submit(p);
+    while (!is_hit(p))
+        ck_assert_msg(wait_until(deadline_ms), "the worker does not stop");
+    freeReplyObject(redis_server_command(s.redis, "SAVE"));
+    redis_server_kill(s.redis);
+    for (deadline_ms = clock_steady_ms() + 1500; wait_until(deadline_ms);)
+        continue;
+    process_signal(jobgate_process(p->worker), SIGCONT);
+    free(process_find_line(jobgate_process(p->worker), "could not be renewed in time", WAIT_MS));
+    redis_server_restart(s.redis);
+    jobgate_wait_ready(s.api, 200);
+    AUTO(json) json_t *job = jobgate_wait_for(s.api, p->id, "succeeded");
+
+    ck_assert_int_eq(json_int_at(job, "/attempt"), 1);
+    ck_assert_uint_eq(scene_count_log(p->worker, "were given back unfinished", ""), 1);
+    ck_assert_uint_eq(count_runs(p->id), 1);
+    assert_result(p, job);
+}
+END_TEST
+
+/* A blocking move of a frozen worker may land in its list at any time, also when many others were reaped
+ * since. */
+START_TEST(what_lands_in_the_list_of_a_worker_that_was_reaped_long_ago_is_found)
+{
+    struct place *p = &places[0];
+    int64_t now_ms = clock_unix_ms();
+
+    p->id = submit(p);
+    redis_server_integer(
+        s.redis, "ZADD jobgate:{%s.0}:reaped %lld long-ago", p->queue, (long long)(now_ms - 3600000));
+    for (int i = 0; i < 40; i++)
+        redis_server_integer(
+            s.redis, "ZADD jobgate:{%s.0}:reaped %lld of-late-%d", p->queue, (long long)now_ms, i);
+    free(redis_server_text(
+        s.redis, "LMOVE jobgate:{%s.0}:ready jobgate:{%s.0}:taken:long-ago RIGHT LEFT", p->queue, p->queue));
+    p->worker = start_worker(p->queue, "", "DRAIN_S=20");
+    json_decref(jobgate_wait_for(s.api, p->id, "succeeded"));
+}
+END_TEST
+
+/* More than one round takes. Nobody claims from a paused queue, so the order can be seen. */
+START_TEST(a_long_list_goes_back_in_its_order)
+{
+    enum { JOBS = 600 };
+    AUTO_REPLY struct http_reply paused = {0};
+    struct place *p = &places[0];
+    int64_t deadline_ms = clock_steady_ms() + WAIT_MS;
+    redisReply *held;
+    char url[URL];
+
+    for (int i = 0; i < JOBS; i++) {
+        free(submit(p));
+        free(redis_server_text(
+            s.redis, "LMOVE jobgate:{%s.0}:ready jobgate:{%s.0}:taken:ghost RIGHT LEFT", p->queue, p->queue));
+    }
+    redis_server_integer(s.redis, "ZADD jobgate:{%s.0}:workers 1 ghost", p->queue);
+    snprintf(url, sizeof(url), "%s/v1/queues/%s/pause", jobgate_url(s.api), p->queue);
+    http_ask(&(struct http_ask){.method = "POST", .url = url}, &paused);
+    ck_assert_int_eq(paused.status / 100, 2);
+    p->worker = start_worker(p->queue, "", "DRAIN_S=20");
+    while (redis_server_integer(s.redis, "LLEN jobgate:{%s.0}:held", p->queue) < JOBS)
+        ck_assert_msg(wait_until(deadline_ms), "the jobs do not come back");
+    held = redis_server_command(s.redis, "LRANGE jobgate:{%s.0}:held 0 -1", p->queue);
+    for (size_t i = 1; i < held->elements; i++) /* taken from the right, and ids sort by time */
+        ck_assert_msg(strcmp(held->element[i - 1]->str, held->element[i]->str) > 0, "%zu stands wrong", i);
+    freeReplyObject(held);
+}
+END_TEST
+
 /* A seam that is armed wrongly would prove nothing. */
 START_TEST(a_fault_that_is_not_known_stops_the_start)
 {
@@ -555,6 +635,9 @@ Suite *steps_suite(void)
     tcase_add_checked_fixture(all, open_scene, close_scene);
     tcase_add_test(all, a_worker_that_is_killed_at_any_step_loses_nothing);
     tcase_add_test(all, a_worker_that_is_frozen_at_any_step_changes_nothing_later);
+    tcase_add_test(all, a_stored_result_counts_though_its_try_was_given_back);
+    tcase_add_test(all, what_lands_in_the_list_of_a_worker_that_was_reaped_long_ago_is_found);
+    tcase_add_test(all, a_long_list_goes_back_in_its_order);
     tcase_add_test(all, a_fault_that_is_not_known_stops_the_start);
     tcase_set_timeout(all, 120);
     suite_add_tcase(suite, all);

@@ -400,7 +400,7 @@ START_TEST(payload_that_nobody_reads_does_no_harm)
 
     scene_start_worker(&s, NULL);
     memset(payload, '#', LENGTH); /* the shell reads in pieces, and not all of them */
-    memcpy(payload, script, strlen(script));
+    memcpy(payload, script, sizeof(script) - 1);
     id = jobgate_submit_raw(s.api, "type=sh", "text/plain", payload, LENGTH);
     scene_expect_result(&s, id, "early\n", 6);
 }

@@ -631,8 +631,8 @@ end:
         w[id].is_doubtful = false;
         w[id].is_to_look_again = false }
 
-    /* the wait */
-    :: d_step { w[id].is_held && !w[id].is_refused && !w[id].leaving && !w[id].is_doubtful && !w[id].is_waiting &&
+    /* The wait. A worker's lease is counted from when its renewal was sent: while it believes in it, it holds it. */
+    :: d_step { w[id].is_held && name[w[id].me].is_fresh && !w[id].is_refused && !w[id].leaving && !w[id].is_doubtful && !w[id].is_waiting &&
             w[id].back == 0 && HAS_ROOM && !ALL_ENDED ->
         w[id].is_waiting = true }
     :: d_step { w[id].is_waiting && (w[id].is_doubtful || w[id].leaving || w[id].is_refused || !w[id].is_held ||

@@ -15,14 +15,14 @@ two_jobs            |right    |JOBS=2 FAULTS=1 LOSSES=0
 lost_answers        |right    |JOBS=1 FAULTS=1 LOSSES=2
 two_faults          |right    |JOBS=1 FAULTS=2 LOSSES=0
 two_upkeeps         |right    |JOBS=1 FAULTS=1 LOSSES=1 UPKEEPS=2
-late_requests       |right    |JOBS=1 FAULTS=1 LOSSES=2 LATE=1 NUMBERS_KEPT
+late_requests       |right    |JOBS=1 FAULTS=1 LOSSES=1 LATE=1 NUMBERS_KEPT
 every_job_ends      |endless  |JOBS=1 FAULTS=1 LOSSES=1
 reap_unchecked      |HOLDS    |JOBS=1 FAULTS=1 LOSSES=0 BUG_REAP_UNCHECKED
 reap_forgets        |END      |JOBS=1 FAULTS=1 LOSSES=0 BUG_REAP_FORGETS
 reap_tells_not      |OVERLAP  |JOBS=2 FAULTS=1 LOSSES=0 BUG_REAP_TELLS_NOT
 never_swept         |END      |JOBS=1 FAULTS=1 LOSSES=0 BUG_NEVER_SWEPT
 start_unregistered  |LEASED   |JOBS=1 FAULTS=1 LOSSES=0 BUG_START_UNREGISTERED
-start_unlisted      |LEASED   |JOBS=1 FAULTS=1 LOSSES=2 LATE=1 NUMBERS_KEPT BUG_START_UNLISTED
+start_unlisted      |LEASED   |JOBS=1 FAULTS=1 LOSSES=1 LATE=1 NUMBERS_KEPT BUG_START_UNLISTED
 settle_unchecked    |STALE    |JOBS=1 FAULTS=1 LOSSES=0 BUG_SETTLE_UNCHECKED
 stale_settle_removes|NOWHERE  |JOBS=1 FAULTS=1 LOSSES=0 BUG_STALE_SETTLE_REMOVES
 pop_then_record     |NOWHERE  |JOBS=1 FAULTS=1 LOSSES=0 BUG_POP_THEN_RECORD
@@ -40,6 +40,7 @@ ROWS
 build() {
     local definition
     local kind=-DSAFETY
+    local effort=-O0 # a mistake is found at once: compiling takes longer
     IFS='|' read -r name expected bounds <<<"$1"
     name=${name%% *} expected=${expected%% *}
     definitions=()
@@ -47,7 +48,8 @@ build() {
         definitions+=("-D$definition")
     done
     [ "$expected" != endless ] || kind=-DNP
-    spin -a "${definitions[@]}" claim.pml && "${CC:-gcc}" -O2 -w "$kind" -DNOFAIR -DMEMLIM=7800 -o pan pan.c
+    [[ $expected != right && $expected != endless ]] || effort=-O2
+    spin -a "${definitions[@]}" claim.pml && "${CC:-gcc}" "$effort" -w "$kind" -DNOFAIR -DMEMLIM=7800 -o pan pan.c
 }
 
 # A search that was cut short counts as none.
@@ -69,7 +71,7 @@ broken_claim() {
 
 print_trail() {
     spin -t -p -w "${definitions[@]}" claim.pml 2>&1 | grep -E 'proc +[0-9]+ \((Worker|Upkeep|World)' |
-        grep -vE '\[assert|goto|sub-sequence|\[DO\]|\[IF\]|valid end state' | cut -c 1-160
+        grep -v 'valid end state' | awk '$1 != step { print substr($0, 1, 160) } { step = $1 }'
 }
 
 check_row() {
@@ -100,14 +102,20 @@ check_row() {
 }
 
 case ${1:-} in
-row) check_row "$2" ;;
+row) # for ourselves
+    if check_row "$2"; then
+        echo ok >>"$3"
+    else
+        echo bad >>"$3"
+    fi
+    ;;
 one)
     row=$(rows full | grep "^${2:?which row?} *|") || exit 1
     MODEL_TRAIL=1 check_row "$row"
     ;;
 *)
-    rows "${1:-}" | tr '\n' '\0' | xargs -0 -P "$(nproc)" -I '{}' sh -c '"$0" row "$1" && echo ok >&3 || echo bad >&3' \
-        "$PWD/run.sh" '{}' 3>"${results:=$(mktemp)}"
+    results=$(mktemp) || exit 1
+    rows "${1:-}" | tr '\n' '\0' | xargs -0 -P "$(nproc)" -I '{}' "$PWD/run.sh" row '{}' "$results"
     good=$(grep -c ok "$results")
     bad=$(grep -c bad "$results")
     rm -f "$results"

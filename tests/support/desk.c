@@ -82,6 +82,14 @@ void desk_wait_counter(struct scene *s, const char *queue, const char *name, lon
             desk_counter(s, queue, name), wanted);
 }
 
+void desk_pass(int ms)
+{
+    int64_t deadline_ms = clock_steady_ms() + ms;
+
+    while (wait_until(deadline_ms))
+        continue;
+}
+
 void desk_wait_integer(struct scene *s, long long wanted, const char *format, ...)
 {
     int64_t deadline_ms = clock_steady_ms() + WAIT_MS;

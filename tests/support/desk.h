@@ -31,6 +31,9 @@ bool desk_is_in(const struct jobgate *api, const char *id, const char *state);
 long long desk_counter(struct scene *s, const char *queue, const char *name);
 void desk_wait_counter(struct scene *s, const char *queue, const char *name, long long wanted);
 
+/* Lets time pass in which something must not happen. */
+void desk_pass(int ms);
+
 /* Waits until a command of Redis (no blanks in its words) answers with this integer. */
 void desk_wait_integer(struct scene *s, long long wanted, const char *format, ...);
 

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Puts taken jobs back at the head of ready, in their order. KEYS: taken, ready, stats, held, job…. ARGV: worker, id… (oldest
--- first). An attempt that is given back does not count. Returns how many went back.
+-- first). An attempt that is given back does not count; that there was one is remembered, as it may have stored its result.
+-- Returns how many went back.
 --@include record
 --@include queue
 local worker = ARGV[1]
@@ -13,7 +14,7 @@ for i = #KEYS, 5, -1 do
         if r and r.state == 'r' and is_held_by(r, worker) then
             r.state = 'q'
             r.attempt = r.attempt - 1
-            r.status = ''
+            r.status = RETURNED
             redis.call('SET', KEYS[i], record_text(r))
         end
         if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside

@@ -12,12 +12,13 @@ for i = 5, #KEYS do
     if due and tonumber(due) <= now then
         redis.call('ZREM', KEYS[1], id)
         local r, is_damaged = record_get(KEYS[i])
-        if r and r.state == 's' then
+        local is_waiting = r and r.state == 's'
+        if is_waiting then
             r.state = 'q'
             r.status = ''
             redis.call('SET', KEYS[i], record_text(r))
         end
-        if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
+        if is_waiting or is_damaged then -- start sets a damaged one aside
             redis.call('LPUSH', list, id)
             count = count + 1
         end

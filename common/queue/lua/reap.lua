@@ -2,9 +2,9 @@
 -- Gives a silent worker's jobs back. KEYS: workers, reaped, ready, scheduled, dead, stats, the worker's taken,
 -- held, slots, job….
 -- ARGV: the worker, the silence that ends a lease in ms, how often a job may be lost, id… (of its list, oldest first).
--- When its list is empty afterwards the worker is no longer registered. Ids go back to the head of ready, in their order.
--- Those that were lost before come back one after the other, and wait longer each time: so one that kills its workers does
--- it alone, and does not bury its neighbours.
+-- From now on the worker is refused: it stays registered, seen at 0, until its list is empty.
+-- Ids go back to the head of ready, in their order. Those that were lost before come back one after the other, and wait longer
+-- each time: so one that kills its workers does it alone, and does not bury its neighbours.
 -- Returns how many jobs it moved, or -1 when the worker is alive after all.
 --@include record
 --@include queue
@@ -73,5 +73,7 @@ if redis.call('LLEN', KEYS[7]) == 0 then
         redis.call('ZADD', KEYS[2], now, worker)
     end
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', tonumber(now) - REMEMBERED_MS))
+else
+    redis.call('ZADD', KEYS[1], 'XX', 0, worker)
 end
 return moved

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- A worker's heartbeat. KEYS: workers, revoked, slots. ARGV: worker, 1 at its first and 0 later, how many jobs it runs at once.
--- Returns {how many workers are registered, ids of jobs that were cancelled under it…}, or {} when this one was reaped: an
--- id that is gone never comes back.
+-- Returns {how many workers are registered, ids of jobs that were cancelled under it…}, or {} when somebody began to reap
+-- this one: an id that is gone never comes back.
 if ARGV[2] == '1' then
     redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
-elseif not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+elseif tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0) == 0 then
     return {}
 end
 local now = redis.call('TIME')

@@ -8,7 +8,7 @@ local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 local count = 0
 for i = 5, #KEYS do
     local id = ARGV[i - 4]
-    local r = record_get(KEYS[i])
+    local r, is_damaged = record_get(KEYS[i])
     answers[i - 4] = 0
     if r and r.state == 'd' then
         r.state, r.attempt, r.crashes, r.lost, r.status = 'q', 0, 0, 0, ''
@@ -17,7 +17,7 @@ for i = 5, #KEYS do
         redis.call('LPUSH', list, id)
         answers[i - 4] = 1
         count = count + 1
-    elseif not r then
+    elseif not r and not is_damaged then
         redis.call('ZREM', KEYS[1], id)
     end
 end

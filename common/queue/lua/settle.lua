@@ -72,7 +72,9 @@ for i = 5, #KEYS do
     elseif r and r.attempt == tonumber(ARGV[at + 1]) and is_held_by(r, worker) then
         verdict = r.state == 'r' and settle(r, KEYS[i], at) or r.state == 'c' and CANCELLED or REPEATED
     end
-    redis.call('LREM', KEYS[1], -1, ARGV[at])
+    if not r or r.state ~= 'q' and r.state ~= 'r' then -- else it came back into this list, and has to stay
+        redis.call('LREM', KEYS[1], -1, ARGV[at])
+    end
     verdicts[i - 4] = verdict
 end
 return verdicts

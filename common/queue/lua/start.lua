@@ -2,12 +2,13 @@
 -- Marks taken jobs as running. KEYS: taken, stats, workers, dead, job…. ARGV: worker, id….
 -- Returns for each the record as it is now; when it is not to be run the letter of its state (it was cancelled, or is set
 -- aside now: expired or damaged), or false when there is no record. Such an id leaves the worker's list. A worker that was
--- reaped gets false for all: its ids have gone back already, and their records may be anybody's.
+-- reaped gets false for all, and any worker for what is not in its list (any more): such ids have gone back already, and
+-- their records may be anybody's.
 --@include record
 --@include aside
 local worker = ARGV[1]
 local started = {}
-if not redis.call('ZSCORE', KEYS[3], worker) then
+if tonumber(redis.call('ZSCORE', KEYS[3], worker) or 0) == 0 then
     for i = 5, #KEYS do
         started[i - 4] = false
     end
@@ -18,6 +19,9 @@ local status = status_prefix(worker) .. '"started_at":' .. now .. '}'
 local count = 0
 
 local function start(key, id)
+    if not redis.call('LPOS', KEYS[1], id) then
+        return false
+    end
     local r, is_damaged = record_get(key)
     local expires = r and r.state == 'q' and r.attempt == 0 and string.match(r.spec, '"expires_at":(%d+)')
     local state = is_damaged and 'd' or r and r.state
@@ -29,11 +33,13 @@ local function start(key, id)
     elseif state == 'q' and r.attempt < 65535 then
         r.state = 'r'
         r.attempt = r.attempt + 1
-        r.status = status
+        r.status = r.status == RETURNED and string.sub(status, 1, -2) .. ',"returned":true}' or status
         local text = record_text(r)
         redis.call('SET', key, text)
         count = count + 1
         return text
+    elseif state == 'r' and is_held_by(r, worker) then -- a start of a broken connection came before this one
+        return record_text(r)
     end
     redis.call('LREM', KEYS[1], -1, id)
     return state or false

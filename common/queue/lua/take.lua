@@ -3,7 +3,7 @@
 -- is not registered (any more): nobody would look after its list.
 -- KEYS: ready, taken, workers. ARGV: count, worker.
 local ids = {}
-if not redis.call('ZSCORE', KEYS[3], ARGV[2]) then
+if tonumber(redis.call('ZSCORE', KEYS[3], ARGV[2]) or 0) == 0 then
     return ids
 end
 for i = 1, tonumber(ARGV[1]) do

@@ -2,7 +2,6 @@
 local function set_aside(key, id, r, error, now, dead, stats)
     r.state = 'd'
     r.status = '{"finished_at":' .. now .. ',"error":{"code":"' .. error.code .. '","message":"' .. error.message .. '"}}'
-    redis.call('DEL', key)
     redis.call('SET', key, record_text(r))
     redis.call('ZADD', dead, now, id)
     redis.call('HINCRBY', stats, 'dead', 1)

@@ -36,6 +36,9 @@ local function status_prefix(worker)
     return '{"worker":"' .. worker .. '",'
 end
 
+-- The status of a queued job that was running and was given back.
+local RETURNED = '{"returned":true}'
+
 local function is_held_by(r, worker)
     local prefix = status_prefix(worker)
     return string.sub(r.status, 1, #prefix) == prefix

@@ -178,8 +178,8 @@ step() {
 
 for release in "${releases[@]}"; do
     if step "$release" 'bare system' prepare "$release"; then
-        step "$release" 'make demo' inside "$release" make -C /root/jobgate demo
-        step "$release" 'make test' inside "$release" make -C /root/jobgate test
+        step "$release" 'make demo' inside "$release" env -C /root/jobgate make demo
+        step "$release" 'make test' inside "$release" env -C /root/jobgate make test
     fi
     rm -rf --one-file-system "${directory:?}/$release" "$directory/base"
 done

@@ -10,12 +10,12 @@
 
 #define STORE_FAULTS(FAULT)                                                                                  \
     FAULT(WELL, "none")                                                                                      \
-    FAULT(ERROR_500, "500")    /* the store is not asked */                                                  \
-    FAULT(ERROR_503, "503")    /* likewise */                                                                \
-    FAULT(SLOW, "slow")        /* it answers, late */                                                        \
-    FAULT(SILENT, "silent")    /* it is not asked, and nothing comes */                                      \
     FAULT(ANSWER_LOST, "lost") /* it does what it is told, and the connection ends instead of an answer */   \
-    FAULT(ANSWER_CUT, "cut short") /* likewise, within the answer */
+    FAULT(ERROR_500, "500")    /* the store is not asked */                                                  \
+    FAULT(SILENT, "silent")    /* likewise, and nothing comes */                                             \
+    FAULT(ANSWER_CUT, "cut short") /* as ANSWER_LOST, but within the answer */                               \
+    FAULT(ERROR_503, "503")        /* the store is not asked */                                              \
+    FAULT(SLOW, "slow")            /* it answers, late */
 
 enum store_fault {
 #define FAULT(name, text) STORE_##name,

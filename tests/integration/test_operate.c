@@ -273,6 +273,31 @@ START_TEST(strict_order_serves_the_first_queue_first)
 }
 END_TEST
 
+/* Says how the worker's start is refused: the setting's name and what is wrong. */
+START_TEST(weights_that_are_none_stop_the_start)
+{
+    static const char *const wrong[][2] = {{"WORKER_QUEUES=a:0", "the weight of a"},
+        {"WORKER_QUEUES=a:1,b:1001", "the weight of b"}, {"WORKER_QUEUES=a:", "the weight of a"},
+        {"WORKER_QUEUES=a:-1", "the weight of a"}, {"WORKER_QUEUES=a:1.5", "the weight of a"},
+        {"WORKER_QUEUES=a:2:3", "the weight of a"}, {"WORKER_QUEUES=a:1,a:2", "a stands there twice"},
+        {"WORKER_QUEUES=:1", "not a queue's name"}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        AUTO(free) char *said = NULL;
+        char path[PROCESS_PATH_SIZE];
+        int status;
+
+        snprintf(path, sizeof(path), "%s/jobgate-worker", getenv("JOBGATE_BIN"));
+        status = process_run((const char *[]){path, "--check-config", NULL},
+            (const char *[]){wrong[i][0], redis_server_setting(s.redis), s.store, s.handlers, NULL}, WAIT_MS,
+            &said);
+        ck_assert_int_ne(status, 0);
+        ck_assert_msg(
+            strstr(said, "WORKER_QUEUES") && strstr(said, wrong[i][1]), "%s: %s", wrong[i][0], said);
+    }
+}
+END_TEST
+
 /* ---- limits ---- */
 
 static void expect_later(const char *json, int status, const char *code)
@@ -402,6 +427,20 @@ START_TEST(high_water_refuses_before_redis_is_full)
     wait_for_status(202);
     scene_start_worker(&s, NULL);
     scene_expect_result(&s, id, "1", 1);
+}
+END_TEST
+
+/* A Redis that may evict drops what was accepted: the operator is told, once. */
+START_TEST(redis_that_evicts_is_warned_of)
+{
+    int64_t deadline_ms = clock_steady_ms() + WAIT_MS;
+
+    free(redis_server_text(s.redis, "CONFIG SET maxmemory-policy allkeys-lru"));
+    scene_start_api(&s, NULL);
+    while (scene_count_log(s.api, "\"level\":\"warn\"", "allkeys-lru") == 0)
+        ck_assert(wait_until(deadline_ms));
+    desk_pass(1200); /* in which it looks again */
+    ck_assert_uint_eq(scene_count_log(s.api, "\"level\":\"warn\"", "allkeys-lru"), 1);
 }
 END_TEST
 
@@ -741,10 +780,12 @@ Suite *operate_suite(void)
     tcase_add_test(shares, queues_get_their_shares);
     tcase_add_test(shares, queues_without_weights_are_alike_and_empty_ones_cost_nothing);
     tcase_add_test(shares, strict_order_serves_the_first_queue_first);
+    tcase_add_test(shares, weights_that_are_none_stop_the_start);
     tcase_add_test(limits, queue_that_is_full_answers_429);
     tcase_add_test(limits, queue_that_is_one_too_many_is_refused);
     tcase_add_test(limits, full_redis_takes_no_jobs_and_finishes_those_it_has);
     tcase_add_test(limits, high_water_refuses_before_redis_is_full);
+    tcase_add_test(limits, redis_that_evicts_is_warned_of);
     tcase_add_test(shown, queues_and_workers_are_shown_as_they_are);
     tcase_add_test(shown, ops_port_says_the_same);
     tcase_add_test(damaged, damaged_jobs_that_wait_are_set_aside);

@@ -893,6 +893,18 @@ static void reap_all(void)
     }
 }
 
+static void promote_all(void)
+{
+    struct seen s = {0};
+    struct error e;
+
+    doing = "look what is due";
+    wait_for_answer(queue_due(queue, &shard, JOBS, on_due_seen, &s, &e), &e);
+    for (size_t i = 0; i < s.count; i++)
+        EXPECT(jobs[find_job(s.ids[i].text)].is_due, "%s is not due", s.ids[i].text);
+    promote(&s);
+}
+
 /* A worker looks at its list, and remembers what it had forgotten. */
 static void compare(void)
 {
@@ -959,7 +971,7 @@ static void walk(uint64_t its_seed)
     static void (*const steps[])(void) = {submit, submit, submit, wait_for_job, wait_for_job, take, start,
         start, start, start, settle, settle, settle, give_back, renew, renew, renew, renew, fall_silent, look,
         look, act, act, come_due, cancel, replay, pause_or_resume, compare, reap_all, settle, settle,
-        come_due};
+        come_due, come_due, promote_all, wait_for_job, take, start, start};
 
     begin(its_seed);
     for (step = 1; step <= STEPS; step++) {

@@ -10,7 +10,8 @@
  *   FAULTS   each a worker that falls silent, dies (a new incarnation follows) or is told to stop; each uses up one name
  *   LOSSES   each an answer that is lost after its script ran or before, a wait whose connection breaks but which the
  *            server serves later, or a lease that the worker gives up by itself
- *   LATE     requests of a broken connection that arrive after everything that is sent on the next one
+ *   LATE     a start of a broken connection that arrives after everything that is sent on the next one; with NUMBERS_KEPT any
+ *            request of its kind (below)
  *
  * Claims:
  *   A job is always in exactly one place: ready, scheduled, one taken list, or ended. No script puts it in a second one.
@@ -18,11 +19,17 @@
  *   Nothing is taken away from a worker that has renewed its lease.
  *   Two workers that both hold their leases do not run the same job.
  *   Only the try that was started last settles a job.
- *   A blob is written once, and what a settlement reports is what is stored.
+ *   A blob is written once, and what a settlement reports is what is stored. What is stored is not run again.
  *   Every job ends: no execution is endless (searched for by itself, with non-progress cycles), and where one ends every job
  *   has ended, and nothing of a dead worker is left.
  *
- * Left out: `take`. It moves what a wait moves, and refuses in more cases. The order of ids. What cannot be decoded.
+ * Left out: `take`. It moves what a wait moves, and refuses in more cases. The order of ids. What cannot be decoded. Cancel,
+ * replay and pause: the walks on the real scripts have them (tests/integration/test_walk.c).
+ *
+ * A job that is given back is started under the same number again. So a settlement that arrives late (a connection broke, the
+ * worker gave the job back on the next one and started it again) settles the second try instead of the first.
+ * NUMBERS_KEPT is the protocol in which each start has a number of its own: there no late request does any harm, but that a late
+ * give_back lets a second worker run what the first one runs.
  *
  * BUG_… seeds a mistake; run.sh expects spin to find each.
  */
@@ -72,6 +79,7 @@ typedef job_record {
     unsigned holder : 3;  /* whom the status names; NOBODY where it is empty */
     unsigned attempt : 3;
     unsigned lost : 2;
+    bit is_returned;      /* it was started and given back: that try may have stored its result */
 #ifdef NUMBERS_KEPT
     unsigned returned : 2;
 #endif
@@ -216,7 +224,8 @@ inline remove(n, jj)
 inline queue(jj)
 {
     job[jj].state = QUEUED;
-    job[jj].holder = NOBODY
+    job[jj].holder = NOBODY;
+    job[jj].is_returned = false
 }
 
 #ifdef BUG_START_UNREGISTERED
@@ -306,6 +315,9 @@ inline give_back_one(n, jj)
             job[jj].attempt--;
 #endif
             queue(jj);
+#ifndef BUG_RETURN_FORGOTTEN
+            job[jj].is_returned = true;
+#endif
             put_in(jj, READY)
         :: job[jj].state == QUEUED -> put_in(jj, READY)
         :: else
@@ -525,11 +537,11 @@ inline on_started(s)
         SLOT(s).number = job[SLOT(s).j].attempt;
         SLOT(s).token = job[SLOT(s).j].starts;
         if
-        :: job[SLOT(s).j].attempt > 1 && job[SLOT(s).j].blob ->
+        :: (job[SLOT(s).j].attempt > 1 || job[SLOT(s).j].is_returned) && job[SLOT(s).j].blob ->
             SLOT(s).content = job[SLOT(s).j].blob;
             SLOT(s).phase = SETTLING
         :: else ->
-#if defined(NUMBERS_KEPT) && !LATE
+#if !LATE
             assert(!job[SLOT(s).j].blob); /* RERUN */
 #endif
             SLOT(s).phase = RUNS
@@ -562,7 +574,7 @@ inline use_stored(s)
     :: d_step { SLOT(s).phase == FAILING || SLOT(s).phase == CUT_FAILING -> SETTLE(s, true); free_slot(s); check_all() } \
     :: d_step { SLOT(s).phase == SETTLING && losses -> losses--; SETTLE(s, false); check_all() }                \
     :: d_step { SLOT(s).phase == FAILING && losses -> losses--; SETTLE(s, true); check_all() }                  \
-    :: d_step { IS_CUT(s) -> keep_late(LATE_SETTLE + SLOT(s).phase - CUT_SETTLING, s); free_slot(s) }
+    :: d_step { IS_CUT(s) -> keep_late_settlement(s); free_slot(s) }
 
 #if LATE
 inline keep_late(what, s)
@@ -581,6 +593,17 @@ inline keep_late(what, s)
 }
 #else
 inline keep_late(what, s)
+{
+    skip
+}
+#endif
+#ifdef NUMBERS_KEPT
+inline keep_late_settlement(s)
+{
+    keep_late(LATE_SETTLE + SLOT(s).phase - CUT_SETTLING, s)
+}
+#else
+inline keep_late_settlement(s)
 {
     skip
 }
@@ -662,7 +685,7 @@ end:
     :: d_step { w[id].back -> give_back(w[id].me, w[id].back); w[id].back = 0 }
     :: d_step { w[id].back && losses -> losses--; give_back(w[id].me, w[id].back); w[id].back = 0; doubt() }
     :: d_step { w[id].back && losses -> losses--;
-#if LATE
+#if LATE && defined(NUMBERS_KEPT)
         if
         :: lates && late.kind == LATE_NONE -> lates--; late.kind = LATE_BACK; late.sender = w[id].me; late.bits = w[id].back
         :: else

@@ -168,10 +168,7 @@ docs: $(B)/tests/support/config_docs
 	$< >docs/configuration.md
 
 check-all:
-	$(MAKE) lint
-	$(MAKE) test
-	$(MAKE) VARIANT=asan test
-	@for script in $(wildcard tests/bare/*.sh); do echo "$$script"; $$script || exit 1; done
+	@MAKE='$(MAKE)' tests/check_all.sh
 
 clean:
 	rm -rf build
@@ -188,7 +185,7 @@ help:
 	@echo 'make format         lays out the sources with clang-format'
 	@echo 'make docs           writes docs/configuration.md from the table of settings'
 	@echo 'make bench          measures speed, memory and start against the bare limit'
-	@echo 'make check-all      lint, test, test with sanitizers, start on bare systems'
+	@echo 'make check-all      lint, test, test with sanitizers, longer chaos, bench, start on bare systems (as root)'
 	@echo 'make clean          removes build/'
 	@echo 'VARIANT=debug|asan  builds in build/debug or build/asan instead; V=1 shows the commands'
 

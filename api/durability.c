@@ -3,8 +3,6 @@
 #include "common/base/mem.h"
 #include "common/queue/scripts.h"
 
-enum { WAIT_MARGIN = 2 }; /* Redis itself ends the wait after half of REDIS_TIMEOUT_MS */
-
 struct waiter {
     durability_reached *done;
     void *arg;
@@ -66,7 +64,7 @@ static void on_waited(void *arg, const redisReply *reply, const struct error *e)
 
     free(arg);
     if (e && e->code == ERROR_INTERNAL) {
-        error_set(&failure, ERROR_REDIS_BUSY, "%.150s%s", e->text,
+        error_set(&failure, ERROR_REDIS_BUSY, "the job may have been accepted, but %.120s%s", e->text,
             is_fsync ? " (WAITAOF wants Redis 7.2 with appendonly yes)" : "");
         e = &failure;
     } else if (!e && read_count(reply) < wanted) {
@@ -85,7 +83,7 @@ static void on_waited(void *arg, const redisReply *reply, const struct error *e)
 
 static void write_command(struct durability *d)
 {
-    int64_t timeout_ms = d->config->redis_timeout_ms / WAIT_MARGIN;
+    int64_t timeout_ms = d->config->redis_timeout_ms; /* beside the connection's own patience */
 
     if (d->config->submit_durability == DURABILITY_FSYNC) {
         redis_request_begin(&d->request, 4);
@@ -109,7 +107,7 @@ static void flush(void *arg)
     *batch = (struct batch){d, d->gathered};
     d->gathered = NULL;
     write_command(d);
-    if (redis_send(d->redis, &d->request, 0, on_waited, batch, &e))
+    if (redis_send(d->redis, &d->request, d->config->redis_timeout_ms, on_waited, batch, &e))
         return;
     tell(batch->waiters, &e);
     free(batch);

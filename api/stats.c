@@ -111,8 +111,10 @@ void stats_write_workers(const struct stats *s, struct buf *out)
         json_write_string(out, w->name, strlen(w->name));
         write_member(out, "slots", w->slots);
         write_member(out, "running", w->running);
-        clock_format_rfc3339(w->seen_ms, seen);
-        json_write_member(out, "last_heartbeat_at", seen);
+        if (w->seen_ms) { /* 0: its jobs are being given to others */
+            clock_format_rfc3339(w->seen_ms, seen);
+            json_write_member(out, "last_heartbeat_at", seen);
+        }
         buf_append_char(out, '}');
     }
     buf_append_text(out, "]}\n");

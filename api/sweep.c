@@ -16,6 +16,8 @@ struct sweep {
     bool replays;         /* else it purges */
     size_t offset;        /* jobs that were passed over because of their type */
     size_t seen;
+    size_t seen_max; /* how many there were at the beginning, and at most SWEEP_MAX: what dies again does not
+                        count */
     size_t done;
     size_t count;
     struct job_id ids[BATCH];
@@ -118,6 +120,8 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
         return;
     }
     s->count = count < BATCH ? count : BATCH;
+    if (s->count > s->seen_max - s->seen)
+        s->count = s->seen_max - s->seen;
     s->seen += s->count;
     memcpy(s->ids, ids, s->count * sizeof(*ids));
     if (!*s->type)
@@ -130,10 +134,26 @@ static void next_batch(struct sweep *s)
 {
     struct error e;
 
-    if (s->seen >= SWEEP_MAX)
-        finish(s, false);
+    if (s->seen >= s->seen_max)
+        finish(s, s->seen_max < SWEEP_MAX);
     else if (!queue_list(s->exchange->api->queue, &s->shard, s->place, s->offset, BATCH, on_listed, s, &e))
         fail(s, &e);
+}
+
+static void on_overview(void *arg, const struct queue_overview *overview, const struct error *e)
+{
+    struct sweep *s = arg;
+    int64_t there;
+
+    if (e) {
+        fail(s, e);
+        return;
+    }
+    there = s->place == PLACE_DEAD        ? overview->dead
+            : s->place == PLACE_SCHEDULED ? overview->scheduled
+                                          : overview->waiting;
+    s->seen_max = there < SWEEP_MAX ? (size_t)there : SWEEP_MAX;
+    next_batch(s);
 }
 
 static bool read_place(const char *state, struct sweep *s, struct error *e)
@@ -178,9 +198,7 @@ static void start(struct exchange *x, bool replays)
 
     s->exchange = x;
     s->replays = replays;
-    if (read_request(s, &e))
-        next_batch(s);
-    else
+    if (!read_request(s, &e) || !queue_overview(x->api->queue, &s->shard, on_overview, s, &e))
         fail(s, &e);
 }
 

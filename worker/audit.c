@@ -9,6 +9,14 @@ enum {
     SUSPECT_AGAIN_MS = 1000, /* what was on its way has arrived by then */
 };
 
+/* What is read page by page. */
+static const struct {
+    enum place place;
+    bool is_list; /* else a sorted set, whose members stand in no list */
+} shelves[] = {{PLACE_READY, true}, {PLACE_HELD, true}, {PLACE_SCHEDULED, false}, {PLACE_DEAD, false}};
+
+enum { SHELVES = ARRAY_LENGTH(shelves) };
+
 struct audit {
     struct worker *worker;
     const struct shard *shard;
@@ -17,7 +25,7 @@ struct audit {
     bool is_active;
     struct worker_overview *workers;
     size_t worker_count;
-    size_t list;   /* which of ready, held and the workers' lists is being read */
+    size_t list;   /* which of `shelves`, and behind them of the workers' lists, is being read */
     size_t offset; /* in it */
     uint64_t cursor;
     struct idset listed; /* every id that stands in a list */
@@ -67,15 +75,21 @@ static void suspect(struct audit *a, const struct job_id *id)
 
 /* ---- suspects ---- */
 
+/* What lives stands in one place; a cancelled one may still be in the list from which no claim has dropped
+ * it. */
+static bool is_in_order(char state, int64_t places)
+{
+    if (state && strchr("qsrd", state))
+        return places == 1;
+    return places <= (state == job_state_letter(JOB_CANCELLED));
+}
+
 static void on_places_counted(void *arg, char state, int64_t places, const struct error *e)
 {
     struct audit *a = arg;
     const struct job_id *id = &a->suspects[a->at];
     struct log_context context = {.component = "audit", .job_id = id->text};
-    bool lives = state && strchr("qsrd", state);
-    bool is_right = lives   ? places == 1
-                    : state ? places <= 1
-                            : places == 0; /* a cancelled one may still be listed */
+    bool is_right = is_in_order(state, places); /* a cancelled one may still be listed */
 
     if (e) {
         finish(a, false);
@@ -162,6 +176,16 @@ static void next_list(struct audit *a)
     read_list(a);
 }
 
+/* Whether an id stands rightly in the list that is being read. */
+static bool belongs(struct audit *a, enum whereabouts where, const char *id)
+{
+    bool is_sorted = a->list < SHELVES && !shelves[a->list].is_list;
+
+    if (is_sorted)
+        return where == WHERE_PLACED;
+    return idset_add(&a->listed, id) && (where == WHERE_LISTED || where == WHERE_CANCELLED);
+}
+
 static void on_listed_located(void *arg, const enum whereabouts *where, size_t count, const struct error *e)
 {
     struct audit *a = arg;
@@ -171,10 +195,10 @@ static void on_listed_located(void *arg, const enum whereabouts *where, size_t c
         return;
     }
     for (size_t i = 0; i < count && i < a->page_count; i++)
-        if (where[i] == WHERE_GONE || !idset_add(&a->listed, a->page[i].text))
+        if (!belongs(a, where[i], a->page[i].text))
             suspect(a, &a->page[i]);
     a->offset += PAGE;
-    if (a->list < 2 && a->page_count == PAGE)
+    if (a->list < SHELVES && a->page_count == PAGE)
         read_list(a);
     else
         next_list(a);
@@ -206,7 +230,7 @@ static void read_list(struct audit *a)
     struct error e;
     bool is_sent;
 
-    if (a->list == a->worker_count + 2) {
+    if (a->list == a->worker_count + SHELVES) {
         a->cursor = 0;
         scan(a);
         return;
@@ -215,7 +239,7 @@ static void read_list(struct audit *a)
         is_sent =
             queue_list(q, a->shard, a->list ? PLACE_HELD : PLACE_READY, a->offset, PAGE, on_listed, a, &e);
     else
-        is_sent = queue_list_taken(q, a->shard, a->workers[a->list - 2].name, on_listed, a, &e);
+        is_sent = queue_list_taken(q, a->shard, a->workers[a->list - SHELVES].name, on_listed, a, &e);
     if (!is_sent)
         finish(a, false);
 }

@@ -4,7 +4,7 @@
  * meanwhile, so what looks wrong is looked at again, exactly, a while later; what is still wrong then is
  * counted and named in the log.
  *
- *     CHOSEN ─▶ WORKERS ─▶ LISTS (ready, held, each worker's) ─▶ RECORDS ─▶ SUSPECTS ─▶ done
+ *     CHOSEN ─▶ WORKERS ─▶ LISTS (ready, held, scheduled, dead, each worker's) ─▶ RECORDS ─▶ SUSPECTS ─▶ done
  */
 #ifndef JOBGATE_AUDIT_H
 #define JOBGATE_AUDIT_H

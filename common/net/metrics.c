@@ -158,7 +158,7 @@ static void expose_series(const struct series *s, struct buf *out)
     if (descriptions[s->metric].type == HISTOGRAM)
         expose_histogram(s, name, out);
     else
-        buf_printf(out, *s->labels ? "%s{%s} %.17g\n" : "%s%s %.17g\n", name, s->labels, s->value);
+        buf_printf(out, *s->labels ? "%s{%s} %.15g\n" : "%s%s %.15g\n", name, s->labels, s->value);
 }
 
 static void expose_metric(const struct metrics *total, enum metric metric, struct buf *out)

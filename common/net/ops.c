@@ -106,10 +106,10 @@ static void on_page(struct evhttp_request *request, void *arg)
 
 static void on_unknown(struct evhttp_request *request, void *UNUSED(arg))
 {
-    AUTO_BUF struct buf body = BUF(128);
+    AUTO_BUF struct buf body = BUF(256);
 
     buf_append_text(
-        &body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served here\"}\n");
+        &body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served here, and by the api /v1/stats\"}\n");
     reply(request, 404, "application/problem+json", &body);
 }
 

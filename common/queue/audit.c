@@ -82,7 +82,13 @@ bool queue_scan(struct queue *q, const struct shard *shard, uint64_t cursor, que
 static enum whereabouts read_whereabouts(const redisReply *answer)
 {
     static const char *const names[] = {
-        [WHERE_FINE] = "fine", [WHERE_LISTED] = "listed", [WHERE_GONE] = "gone", [WHERE_STRAY] = "stray"};
+        [WHERE_PLACED] = "placed",
+        [WHERE_LISTED] = "listed",
+        [WHERE_ENDED] = "ended",
+        [WHERE_CANCELLED] = "cancelled",
+        [WHERE_GONE] = "gone",
+        [WHERE_STRAY] = "stray",
+    };
 
     for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
         if (answer->type == REDIS_REPLY_STRING && strcmp(answer->str, names[i]) == 0)

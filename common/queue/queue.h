@@ -207,7 +207,7 @@ typedef void queue_scanned(
 bool queue_scan(struct queue *q, const struct shard *shard, uint64_t cursor, queue_scanned *done, void *arg,
     struct error *e) MUST_CHECK;
 
-enum whereabouts { WHERE_FINE, WHERE_LISTED, WHERE_GONE, WHERE_STRAY };
+enum whereabouts { WHERE_PLACED, WHERE_LISTED, WHERE_ENDED, WHERE_CANCELLED, WHERE_GONE, WHERE_STRAY };
 
 /* whereabouts[i] belongs to ids[i] of the call; valid inside the callback only. */
 typedef void queue_located(

@@ -36,6 +36,7 @@ trap 'exit 143' TERM
 start() {
     local log=$directory/$1.log
     shift
+    : >"$log" # here, not only in the background: what stands there from before must not be read
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")

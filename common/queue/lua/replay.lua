@@ -11,7 +11,7 @@ for i = 5, #KEYS do
     local r, is_damaged = record_get(KEYS[i])
     answers[i - 4] = 0
     if r and r.state == 'd' then
-        r.state, r.attempt, r.crashes, r.lost, r.status = 'q', 0, 0, 0, ''
+        r.state, r.attempt, r.crashes, r.lost, r.status = 'q', 0, 0, 0, RETURNED -- it may have stored a result
         redis.call('SET', KEYS[i], record_text(r))
         redis.call('ZREM', KEYS[1], id)
         redis.call('LPUSH', list, id)

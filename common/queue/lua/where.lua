@@ -1,7 +1,8 @@
 #!lua flags=no-writes
 -- Looks where jobs should stand, for the audit. KEYS: scheduled, dead, workers, job…. ARGV: id….
--- Returns for each: 'fine' (it has ended, or stands where its state says), 'listed' (it is queued or running: its id must be in
--- a list), 'gone' (there is no record) or 'stray' (it is scheduled, dead or running and does not stand there).
+-- Returns for each: 'placed' (it is scheduled or dead, and stands there), 'listed' (it is queued or running: its id must be in
+-- a list), 'ended' (it succeeded: it must stand nowhere), 'cancelled' (it may still be in a list), 'gone' (there is no record)
+-- or 'stray' (it is scheduled, dead or running and does not stand there).
 local HEAD_LENGTH = 10
 local answers = {}
 
@@ -20,15 +21,15 @@ local function look(key, id)
     if head == '' then
         return 'gone'
     elseif state == 's' then
-        return redis.call('ZSCORE', KEYS[1], id) and 'fine' or 'stray'
+        return redis.call('ZSCORE', KEYS[1], id) and 'placed' or 'stray'
     elseif state == 'd' then
-        return redis.call('ZSCORE', KEYS[2], id) and 'fine' or 'stray'
+        return redis.call('ZSCORE', KEYS[2], id) and 'placed' or 'stray'
     elseif state == 'r' then
         return redis.call('ZSCORE', KEYS[3], worker_of(key)) and 'listed' or 'stray'
     elseif state == 'q' then
         return 'listed'
     end
-    return 'fine'
+    return state == '+' and 'ended' or 'cancelled'
 end
 
 for i = 4, #KEYS do

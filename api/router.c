@@ -75,6 +75,8 @@ const struct route *router_find(const struct route *routes, enum evhttp_cmd_type
         error_set(e, ERROR_BAD_METHOD, "%.100s serves %s", path, allow);
     else
         error_set(e, ERROR_NOT_FOUND,
-            "nothing is served at %.150s: the paths begin with /v1/jobs, /v1/queues, /v1/workers and /v1/stats", path);
+            "nothing is served at %.150s: the paths begin with /v1/jobs, /v1/queues, /v1/workers and "
+            "/v1/stats",
+            path);
     return NULL;
 }

@@ -234,6 +234,13 @@ static void finish_missing(struct azure_op *op)
     finish(op, NULL, &op->error);
 }
 
+/* Whether the store refuses to do what somebody else has done before. */
+static bool is_so_already(const struct azure_op *op, const struct answer *a)
+{
+    return (a->verdict == ANSWER_EXISTS && op->step == STEP_MAKE_CONTAINER) ||
+           (a->verdict == ANSWER_NO_BLOB && op->step == STEP_DELETE);
+}
+
 static void take_answer(struct azure_op *op, const struct http_response *response, const struct answer *a)
 {
     char what[BLOB_NAME_SIZE + 8];
@@ -242,14 +249,12 @@ static void take_answer(struct azure_op *op, const struct http_response *respons
         succeed(op, response);
     } else if (a->verdict == ANSWER_EXISTS && op->step == STEP_PUT) {
         go_to(op, STEP_LOOK);
-    } else if (a->verdict == ANSWER_EXISTS && op->step == STEP_MAKE_CONTAINER) {
+    } else if (is_so_already(op, a)) {
         finish(op, NULL, NULL);
     } else if (a->verdict == ANSWER_NO_CONTAINER && op->step == STEP_LOOK_CONTAINER) {
         go_to(op, STEP_MAKE_CONTAINER);
     } else if (a->verdict == ANSWER_NO_BLOB && (op->step == STEP_GET || op->step == STEP_HEAD)) {
         finish_missing(op);
-    } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_DELETE) {
-        finish(op, NULL, NULL);
     } else if (a->verdict == ANSWER_NO_BLOB && op->step == STEP_LOOK) {
         put_again(op);
     } else {

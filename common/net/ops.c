@@ -108,8 +108,8 @@ static void on_unknown(struct evhttp_request *request, void *UNUSED(arg))
 {
     AUTO_BUF struct buf body = BUF(256);
 
-    buf_append_text(
-        &body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served here, and by the api /v1/stats\"}\n");
+    buf_append_text(&body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served "
+                           "here, and by the api /v1/stats\"}\n");
     reply(request, 404, "application/problem+json", &body);
 }
 

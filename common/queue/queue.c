@@ -55,12 +55,12 @@ void queue_add_key(struct queue *q, const struct key *key)
     redis_request_add(&q->request, key->text, key->length);
 }
 
-void queue_add_shard_keys(struct queue *q, const struct shard *shard, key_maker *const *makers, size_t count)
+void queue_add_shard_keys(struct queue *q, const struct shard *shard, key_maker *const *makers)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (; *makers; makers++) {
         struct key key;
 
-        makers[i](shard, &key);
+        (*makers)(shard, &key);
         queue_add_key(q, &key);
     }
 }

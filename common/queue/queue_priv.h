@@ -54,10 +54,9 @@ void queue_add_key(struct queue *q, const struct key *key);
 
 /* Adds keys of a shard in the order of their makers (key_ready, …). */
 typedef void key_maker(const struct shard *shard, struct key *out);
-void queue_add_shard_keys(struct queue *q, const struct shard *shard, key_maker *const *makers, size_t count);
-#define ADD_KEYS(q, shard, ...)                                                                              \
-    queue_add_shard_keys(                                                                                    \
-        q, shard, (key_maker *const[]){__VA_ARGS__}, ARRAY_LENGTH(((key_maker *const[]){__VA_ARGS__})))
+void queue_add_shard_keys(
+    struct queue *q, const struct shard *shard, key_maker *const *makers); /* ends with NULL */
+#define ADD_KEYS(q, shard, ...) queue_add_shard_keys(q, shard, (key_maker *const[]){__VA_ARGS__, NULL})
 
 void queue_add_taken(struct queue *q, const struct shard *shard, const char *worker);
 void queue_add_revoked(struct queue *q, const struct shard *shard, const char *worker);

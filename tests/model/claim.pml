@@ -158,7 +158,6 @@ unsigned lates : 2 = LATE;
 #endif
 
 hidden byte i;
-hidden byte k;
 hidden byte is_given;
 hidden byte was_removed;
 hidden byte unknown;

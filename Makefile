@@ -168,7 +168,7 @@ docs: $(B)/tests/support/config_docs
 	$< >docs/configuration.md
 
 check-all:
-	@MAKE='$(MAKE)' tests/check_all.sh
+	@tests/check_all.sh
 
 clean:
 	rm -rf build

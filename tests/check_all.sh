@@ -3,8 +3,8 @@
 # whatever became of those before it. Ends with how each went and the line "N passed, N failed", which counts the steps.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL # the steps have makes of their own
 
-make=${MAKE:-make}
 passed=0
 failed=0
 summary=
@@ -29,11 +29,11 @@ step() {
     summary+="$name: $outcome ($((SECONDS - start)) s)${counts:+: $counts}"$'\n'
 }
 
-step 'lint' "$make" lint
-step 'test' "$make" test
-step 'test with sanitizers' "$make" VARIANT=asan test
-step 'chaos for five minutes' "$make" chaos SECONDS=300
-step 'bench' "$make" bench
+step 'lint' make lint
+step 'test' make test
+step 'test with sanitizers' make VARIANT=asan test
+step 'chaos for five minutes' make chaos SECONDS=300
+step 'bench' make bench
 step 'bare systems' tests/bare/run.sh
 
 printf '\n%s' "$summary"

@@ -42,7 +42,7 @@ static void read_workers(struct queue_overview *o, const redisReply *seen, const
             continue;
         memcpy(w->name, seen->element[i]->str, (size_t)seen->element[i]->len + 1);
         w->seen_ms = read_number(seen->element[i + 1]);
-        w->slots = find_number(slots, w->name);
+        w->slots = i / 2 < slots->elements ? read_number(slots->element[i / 2]) : 0;
         o->worker_count++;
     }
 }

@@ -32,6 +32,7 @@ unshare --mount --pid --fork true || die 'this root may not make namespaces: a c
 directory=$(mktemp -d /tmp/jobgate-bare.XXXXXX) || die 'there is no room in /tmp'
 
 clean_up() {
+    trap '' INT TERM PIPE
     if [ -n "$running" ]; then
         kill -KILL "$running" 2>/dev/null
         wait "$running" 2>/dev/null
@@ -42,6 +43,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 141' PIPE # who reads along may be stopped first
 
 # ---- what leads to packages ----
 
@@ -88,7 +90,7 @@ make_base() {
     local root=$directory/base
     local -a from=()
     mapfile -t from < <(mirror "$release")
-    debootstrap --variant=minbase --include=git,make "$release" "$root" "${from[@]}" &&
+    unshare --mount debootstrap --variant=minbase --include=git,make "$release" "$root" "${from[@]}" &&
         rm -rf "$root"/var/cache/apt/archives/*.deb &&
         tar -C "$root" --one-file-system -cf "$cache/$release.tar.new" . &&
         mv "$cache/$release.tar.new" "$cache/$release.tar" &&

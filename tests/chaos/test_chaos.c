@@ -212,7 +212,7 @@ static const char *fault_of_key(const char *key)
         if (strncmp(kind, expiring[i], strlen(expiring[i])) == 0) {
             AUTO(free) char *state = is_job ? redis_server_text(f.scene.redis, "GETRANGE %s 1 1", key) : NULL;
 
-            if (redis_server_integer(f.scene.redis, "TTL %s", key) < 0)
+            if (redis_server_integer(f.scene.redis, "TTL %s", key) == -1) /* -2: it went meanwhile */
                 return "this key stays for ever";
             return is_job && !strchr("+c", *state) ? "this job has not ended well" : NULL;
         }

@@ -3,7 +3,7 @@
 #include "api/survey.h"
 #include "common/base/mem.h"
 
-enum { LOOK_MS = 2000, TEXT_MAX = 4 << 20 };
+enum { LOOK_MS = 2000 };
 
 struct census {
     struct queue *queue;
@@ -67,7 +67,7 @@ struct census *census_new(struct loop *l, struct queue *q, struct metrics *m)
 
     c->queue = q;
     c->metrics = m;
-    buf_init(&c->last, TEXT_MAX);
+    buf_init(&c->last, STATS_TEXT_MAX);
     timer_init(&c->look, l, look, c);
     timer_start(&c->look, LOOK_MS / 10);
     return c;

@@ -66,8 +66,6 @@ void queues_resume(struct exchange *x)
 
 /* ---- what stands where ---- */
 
-enum { REPORT_MAX = 8 << 20 };
-
 /* A survey whose outcome one exchange waits for. */
 struct report {
     struct exchange *exchange;
@@ -84,7 +82,7 @@ static void reply_json(struct exchange *x, const struct buf *body)
 static void on_overview(void *arg, const struct queue_overview *overview, const struct error *e)
 {
     struct exchange *x = arg;
-    AUTO_BUF struct buf body = BUF(REPORT_MAX);
+    AUTO_BUF struct buf body = BUF(STATS_TEXT_MAX);
 
     if (e) {
         exchange_problem(x, e, NULL);
@@ -114,7 +112,7 @@ static void on_queue(void *arg, const struct queue_overview *overview)
 static void on_surveyed(void *arg, const struct error *e)
 {
     struct report *r = arg;
-    AUTO_BUF struct buf body = BUF(REPORT_MAX);
+    AUTO_BUF struct buf body = BUF(STATS_TEXT_MAX);
 
     if (e) {
         exchange_problem(r->exchange, e, NULL);

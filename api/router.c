@@ -63,12 +63,17 @@ static void add_allowed(enum evhttp_cmd_type method, char *allow, size_t size)
 const struct route *router_find(const struct route *routes, enum evhttp_cmd_type method, const char *path,
     char parameter[PARAMETER_SIZE], char *allow, size_t allow_size, struct error *e)
 {
+    char decoded[PARAMETER_SIZE] = "";
+
     *allow = '\0';
     for (const struct route *route = routes; route->pattern; route++) {
-        if (!matches(route->pattern, path, parameter))
+        if (!matches(route->pattern, path, decoded))
             continue;
-        if (route->method == method || (route->method == EVHTTP_REQ_GET && method == EVHTTP_REQ_HEAD))
+        if (route->method == method || (route->method == EVHTTP_REQ_GET && method == EVHTTP_REQ_HEAD)) {
+            if (strchr(route->pattern, '{'))
+                memcpy(parameter, decoded, strlen(decoded) + 1);
             return route;
+        }
         add_allowed(route->method, allow, allow_size);
     }
     if (*allow)

@@ -3,7 +3,7 @@
 #include "common/base/json.h"
 #include "common/base/mem.h"
 
-enum { TEXT_MAX = 4 << 20 };
+enum { TEXT_MAX = STATS_TEXT_MAX - 4096 }; /* the rest is for what stands around it */
 
 void stats_init(struct stats *s)
 {
@@ -23,6 +23,8 @@ static void add_worker(struct stats *s, const struct worker_overview *w)
     for (size_t i = 0; i < s->worker_count; i++)
         if (strcmp(s->workers[i].name, w->name) == 0) {
             s->workers[i].running += w->running;
+            if (s->workers[i].seen_ms < w->seen_ms)
+                s->workers[i].seen_ms = w->seen_ms;
             return;
         }
     s->workers = mem_realloc(s->workers, (s->worker_count + 1) * sizeof(*s->workers));

@@ -7,6 +7,9 @@
 #include "common/base/buf.h"
 #include "common/queue/queue.h"
 
+/* What any of these writes fits into it: 100000 queues, the most that QUEUES_MAX allows. */
+enum { STATS_TEXT_MAX = 72 << 20 };
+
 /* Adds up overviews. */
 struct stats {
     int64_t waiting;

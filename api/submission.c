@@ -5,6 +5,7 @@
 
 enum {
     COMPLAINTS_SIZE = 16384,
+    PLACE_SIZE = 1024,
     TIMEOUT_MAX_S = 86400,
     ATTEMPTS_MAX = 100,
     DELAY_MAX_S = 31536000,
@@ -33,7 +34,7 @@ void complaints_release(struct complaints *c)
 static void complain(
     struct complaints *c, const char *where, const char *base, const char *name, const char *detail)
 {
-    AUTO_BUF struct buf place = BUF(1024);
+    AUTO_BUF struct buf place = BUF(PLACE_SIZE); /* more than that is cut off */
     size_t before = c->text.length;
 
     if (strcmp(where, "pointer") == 0) {
@@ -41,7 +42,7 @@ static void complain(
         if (name)
             json_write_pointer_step(&place, name);
     } else {
-        buf_append_text(&place, name);
+        buf_append(&place, name, strnlen(name, PLACE_SIZE));
     }
     buf_append_text(&c->text, c->count++ ? ",{\"" : ",\"errors\":[{\"");
     buf_append_text(&c->text, where);
@@ -124,7 +125,7 @@ static void set_delay(const struct option_context *o, json_t *value)
     if (!json_is_number(value) || seconds < 0 || seconds > DELAY_MAX_S)
         complain_here(o, "is not a number of seconds from 0 to 31536000");
     else
-        o->out->schedule.delay_ms = (int64_t)(seconds * 1000);
+        o->out->schedule.delay_ms = (int64_t)(seconds * 1000 + 0.5);
 }
 
 /* A time that is not more than a year away. */
@@ -156,7 +157,7 @@ static void set_expires_at(const struct option_context *o, json_t *value)
     int64_t unix_ms;
 
     if (read_time(o, value, &unix_ms))
-        o->out->spec.expires_ms = unix_ms;
+        o->out->spec.expires_ms = unix_ms ? unix_ms : 1; /* 0 is never */
 }
 
 static void set_unique_key(const struct option_context *o, json_t *value)
@@ -301,12 +302,11 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
     option->set(&context, value); /* what is no UTF-8 or no number is NULL, and no option takes that */
 }
 
-static bool is_repeated(const struct evkeyvalq *query, const struct evkeyval *pair)
+/* Whether a parameter stands before `end` (NULL: anywhere). evhttp_find_header would take it in any case. */
+static bool stands_before(const struct evkeyvalq *query, const struct evkeyval *end, const char *name)
 {
-    const struct evkeyval *earlier;
-
-    for (earlier = query->tqh_first; earlier != pair; earlier = earlier->next.tqe_next)
-        if (strcmp(earlier->key, pair->key) == 0)
+    for (const struct evkeyval *pair = query->tqh_first; pair != end; pair = pair->next.tqe_next)
+        if (strcmp(pair->key, name) == 0)
             return true;
     return false;
 }
@@ -318,11 +318,11 @@ bool submission_from_raw(const struct evkeyvalq *query, const char *content_type
 
     begin(&s, DEFAULT_RAW_TYPE);
     for (const struct evkeyval *pair = query->tqh_first; pair; pair = pair->next.tqe_next)
-        if (is_repeated(query, pair))
+        if (stands_before(query, pair, pair->key))
             complain(c, "parameter", "", pair->key, "stands more than once");
         else
             read_parameter(pair, &s, c);
-    if (!evhttp_find_header(query, "type"))
+    if (!stands_before(query, NULL, "type"))
         complain(c, "parameter", "", "type",
             "is missing: name the job type (?type=…), or send a job as application/json");
     if (content_type && strlen(content_type) >= sizeof(s.spec.content_type))

@@ -16,10 +16,11 @@ bool listen_parse(const char *text, struct listen_address *out, struct error *e)
     if (!colon || port > 65535 || *end || host_length >= sizeof(out->host))
         return error_set(
             e, ERROR_INVALID, "\"%.100s\" is not host:port, such as 127.0.0.1:8080 or [::1]:8080", text);
-    if (host_length >= 2 && text[0] == '[' && text[host_length - 1] == ']') {
+    if (host_length >= 2 && text[0] == '[' && text[host_length - 1] == ']' &&
+        memchr(text, ':', host_length)) {
         text++;
         host_length -= 2;
-    } else if (memchr(text, ':', host_length)) {
+    } else if (text[0] == '[' || memchr(text, ':', host_length)) {
         return error_set(
             e, ERROR_INVALID, "\"%.100s\": an IPv6 address stands in brackets: [::1]:8080", text);
     }
@@ -56,6 +57,26 @@ static void describe_bound(struct evconnlistener *listener, char bound[LISTEN_TE
     snprintf(bound, LISTEN_TEXT_SIZE, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
+static struct evconnlistener *bind_to(struct loop *l, const struct addrinfo *at, unsigned flags)
+{
+    return evconnlistener_new_bind(
+        loop_base(l), NULL, NULL, flags, BACKLOG, at->ai_addr, (int)at->ai_addrlen);
+}
+
+/* All addresses are those of IPv6, which takes IPv4 too; on a machine without it those of IPv4. */
+static struct evconnlistener *bind_to_all(struct loop *l, const struct addrinfo *found, unsigned flags)
+{
+    const struct addrinfo *v6 = found;
+    struct evconnlistener *listener;
+
+    while (v6->ai_family != AF_INET6 && v6->ai_next)
+        v6 = v6->ai_next;
+    listener = bind_to(l, v6, flags);
+    if (!listener && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+        listener = bind_to(l, found, flags);
+    return listener;
+}
+
 struct evconnlistener *listen_open(struct loop *l, const struct listen_address *address, bool share_port,
     char bound[LISTEN_TEXT_SIZE], struct error *e)
 {
@@ -72,8 +93,8 @@ struct evconnlistener *listen_open(struct loop *l, const struct listen_address *
         error_set(e, ERROR_INVALID, "cannot listen on %s:%s: %s", address->host, port, gai_strerror(status));
         return NULL;
     }
-    listener = evconnlistener_new_bind(loop_base(l), NULL, NULL,
-        flags | (share_port ? LEV_OPT_REUSEABLE_PORT : 0), BACKLOG, found->ai_addr, (int)found->ai_addrlen);
+    flags |= share_port ? LEV_OPT_REUSEABLE_PORT : 0;
+    listener = *address->host ? bind_to(l, found, flags) : bind_to_all(l, found, flags);
     freeaddrinfo(found);
     if (!listener)
         error_set(e, ERROR_INVALID, "cannot listen on %s:%s: %s", address->host, port, strerror(errno));

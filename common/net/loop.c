@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 /* A call asked for by another thread. */
@@ -20,6 +21,13 @@ struct watched_signal {
     struct watched_signal *next;
 };
 
+/* A call for later; freeing the loop lets it go uncalled. */
+struct later {
+    loop_callback *callback;
+    void *arg;
+    LIST_ENTRY(later) link;
+};
+
 struct loop {
     struct event_base *base;
     struct event *flush; /* made active when a log line waits */
@@ -28,11 +36,7 @@ struct loop {
     struct watched_signal *signals;
     pthread_mutex_t posted_lock; /* guards `posted`, the only thing that another thread touches */
     struct posted *posted;
-};
-
-struct later {
-    loop_callback *callback;
-    void *arg;
+    LIST_HEAD(, later) laters;
 };
 
 static void on_flush(evutil_socket_t UNUSED(fd), short UNUSED(what), void *UNUSED(arg))
@@ -134,6 +138,12 @@ struct loop *loop_free(struct loop *l)
         free(call);
         call = next;
     }
+    while (!LIST_EMPTY(&l->laters)) {
+        struct later *call = LIST_FIRST(&l->laters);
+
+        LIST_REMOVE(call, link);
+        free(call);
+    }
     if (l->flush)
         event_free(l->flush);
     if (l->wake)
@@ -183,16 +193,19 @@ static void on_later(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
 {
     struct later call = *(struct later *)arg;
 
+    LIST_REMOVE((struct later *)arg, link);
     free(arg);
     call.callback(call.arg);
 }
 
 void loop_call_later(struct loop *l, loop_callback *callback, void *arg)
 {
-    struct later *call = mem_alloc(sizeof(*call));
+    struct later *call = mem_zalloc(sizeof(*call));
     static const struct timeval at_once = {0, 0};
 
-    *call = (struct later){callback, arg};
+    call->callback = callback;
+    call->arg = arg;
+    LIST_INSERT_HEAD(&l->laters, call, link);
     if (event_base_once(l->base, -1, EV_TIMEOUT, on_later, call, &at_once) < 0)
         abort(); /* out of memory: mem.h's policy */
 }

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#define OTHER_LABELS "other=\"true\""
+
 enum { SERIES_MAX = 512, LABELS_SIZE = 160, BUCKET_COUNT = 12 };
 enum type { COUNTER, GAUGE, HISTOGRAM };
 
@@ -77,8 +79,10 @@ struct series *metrics_series(struct metrics *m, enum metric metric, const char 
         return s;
     if (m->count + METRIC_COUNT < SERIES_MAX && strlen(labels) < LABELS_SIZE)
         return add_series(m, metric, labels);
-    if (!m->other[metric])
-        m->other[metric] = add_series(m, metric, "other=\"true\"");
+    if (!m->other[metric]) {
+        s = find_series(m, metric, OTHER_LABELS); /* a sum got it from a set as one among others */
+        m->other[metric] = s ? s : add_series(m, metric, OTHER_LABELS);
+    }
     return m->other[metric];
 }
 

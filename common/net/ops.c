@@ -7,7 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
-enum { CHECKS_MAX = 16, PAGES_MAX = 8, SETS_MAX = 65, BODY_MAX = 4 << 20 };
+enum { CHECKS_MAX = 16, PAGES_MAX = 8, SETS_MAX = 65, BODY_MAX = 72 << 20 };
 
 struct check {
     const char *name;
@@ -90,7 +90,8 @@ static void on_metrics(struct evhttp_request *request, void *arg)
     const struct ops *o = arg;
     AUTO_BUF struct buf body = BUF(BODY_MAX);
 
-    metrics_read_process(o->sets[0]);
+    if (o->set_count)
+        metrics_read_process(o->sets[0]);
     metrics_expose(o->sets, o->set_count, &body);
     reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }

@@ -122,9 +122,9 @@ static bool copy_text(const json_t *object, const char *name, char *out, size_t 
     if (!value)
         return true;
     if (!json_is_string(value) || json_string_length(value) >= size ||
-        strlen(json_string_value(value)) >= size)
+        strlen(json_string_value(value)) != json_string_length(value))
         return false;
-    memcpy(out, json_string_value(value), strlen(json_string_value(value)) + 1);
+    memcpy(out, json_string_value(value), json_string_length(value) + 1);
     return true;
 }
 
@@ -137,6 +137,17 @@ static bool copy_int(const json_t *object, const char *name, int64_t min, int64_
     if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
         return false;
     *out = json_integer_value(value);
+    return true;
+}
+
+static bool is_object_of_texts(json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return false;
+    json_object_foreach(value, name, member) if (!json_is_string(member)) return false;
     return true;
 }
 
@@ -159,9 +170,9 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
         return bad(e, "its timeout_s, max_attempts or expires_at is out of range");
     spec->max_attempts = (int)max_attempts;
     spec->metadata = json_object_get(object, "metadata");
-    if (spec->metadata && !json_is_object(spec->metadata)) {
+    if (spec->metadata && !is_object_of_texts(spec->metadata)) {
         spec->metadata = NULL;
-        return bad(e, "its metadata is no JSON object");
+        return bad(e, "its metadata is no JSON object of texts");
     }
     json_incref(spec->metadata);
     return true;

@@ -64,6 +64,8 @@ static bool fill(const struct evhttp_uri *uri, struct redis_url *out, struct err
         return error_set(e, ERROR_INVALID, "the scheme is not redis://, the one that is served");
     if (length == 0 || length >= sizeof(out->host))
         return error_set(e, ERROR_INVALID, "there is no host: redis://host:6379 is right");
+    if (port == 0)
+        return error_set(e, ERROR_INVALID, "no server listens on port 0: 6379 is the usual one");
     if (length > 2 && host[0] == '[')
         host++, length -= 2;
     memcpy(out->host, host, length);

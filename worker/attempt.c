@@ -273,8 +273,6 @@ static void remove_result(struct attempt *a)
 void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
 {
     conclude(a, verdict);
-    if (verdict == SETTLE_STALE)
-        consumer_doubt(a->consumer);
     if (verdict == SETTLE_CANCELLED && !a->has_failed && !a->result.is_inline)
         remove_result(a);
     else

@@ -87,7 +87,7 @@ static void unreserve(struct consumer *c, size_t count)
     c->worker->reserved_count -= count;
 }
 
-void consumer_doubt(struct consumer *c)
+static void doubt(struct consumer *c)
 {
     c->is_doubtful = true;
     timer_start(&c->doubt_again, DOUBT_AGAIN_MS);
@@ -103,7 +103,7 @@ static void on_rested(void *arg)
 /* A command was answered with an error, or not at all. */
 static void take_failure(struct consumer *c, const char *what, const struct error *e)
 {
-    consumer_doubt(c);
+    doubt(c);
     if (e->code == ERROR_STOPPED)
         return;
     timer_start(&c->rest, REST_MS);
@@ -169,7 +169,7 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
     memcpy(claim->ids, ids, count * sizeof(*ids));
     if (!queue_start(c->worker->queue, &c->shard, c->name, ids, count, on_started, claim, &e)) {
         free(claim);
-        consumer_doubt(c); /* they stay in the list until Redis is back */
+        doubt(c); /* they stay in the list until Redis is back */
         return;
     }
     fault_point(FAULT_START_SENT);
@@ -199,7 +199,7 @@ static void give_back(struct consumer *c, const struct job_id *ids, size_t count
     c->is_comparing = true;
     if (!queue_give_back(c->worker->queue, &c->shard, c->name, ids, count, on_gave_back, c, &e)) {
         c->is_comparing = false;
-        consumer_doubt(c);
+        doubt(c);
         return;
     }
     fault_point(FAULT_GIVE_BACK_SENT);
@@ -328,7 +328,7 @@ void consumer_cut_off(struct consumer *c)
 {
     settler_abandon(c->settler);
     attempts_abandon(c);
-    consumer_doubt(c);
+    doubt(c);
 }
 
 static void on_lease_held(void *arg)
@@ -396,7 +396,7 @@ void consumer_redis_lost(struct consumer *c)
 {
     upkeep_end(c->upkeep);
     audit_end(c->audit);
-    consumer_doubt(c);
+    doubt(c);
 }
 
 static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error *UNUSED(e))

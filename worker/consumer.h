@@ -34,9 +34,6 @@ void consumer_take(struct consumer *c, size_t count);
 void consumer_redis_ready(struct consumer *c);
 void consumer_redis_lost(struct consumer *c);
 
-/* Redis and this process may differ on what it holds: the list in Redis is compared with what runs here. */
-void consumer_doubt(struct consumer *c);
-
 /* What is cut off now: the worker's own settlements are dropped, its handlers killed, its jobs given back. */
 void consumer_cut_off(struct consumer *c);
 

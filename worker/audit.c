@@ -235,9 +235,8 @@ static void read_list(struct audit *a)
         scan(a);
         return;
     }
-    if (a->list < 2)
-        is_sent =
-            queue_list(q, a->shard, a->list ? PLACE_HELD : PLACE_READY, a->offset, PAGE, on_listed, a, &e);
+    if (a->list < SHELVES)
+        is_sent = queue_list(q, a->shard, shelves[a->list].place, a->offset, PAGE, on_listed, a, &e);
     else
         is_sent = queue_list_taken(q, a->shard, a->workers[a->list - SHELVES].name, on_listed, a, &e);
     if (!is_sent)

@@ -53,6 +53,7 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
     a->config = config;
     a->loop = l;
     a->known = queue_register_new();
+    a->gate = gate_new(config);
     a->metrics = metrics_new();
     metrics_set(a->metrics, METRIC_REDIS_UP, 0);
     metrics_set(a->metrics, METRIC_JOBS_SUBMITTED, 0);
@@ -76,6 +77,7 @@ struct api *api_free(struct api *a)
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);
     a->metrics = metrics_free(a->metrics);
+    a->gate = gate_free(a->gate);
     a->known = queue_register_free(a->known);
     free(a);
     return NULL;

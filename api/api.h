@@ -7,6 +7,7 @@
 
 #include "api/backpressure.h"
 #include "api/durability.h"
+#include "api/gate/gate.h"
 #include "api/queue_register.h"
 #include "api/server.h"
 #include "common/base/config.h"
@@ -27,6 +28,7 @@ struct api {
     struct backpressure *backpressure;
     struct durability *durability;
     struct blob_store *store;
+    struct gate *gate;
     struct server *server;
     struct id_generator ids;
     struct queue_register *known; /* queues that are registered, as far as this loop knows */

@@ -260,6 +260,7 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
  * Source: draft-ietf-httpapi-idempotency-key-header, section 2. */
 static bool read_idempotency_key(struct creation *c, struct error *e)
 {
+    const char *owner = c->exchange->caller->owner;
     const char *key = exchange_header(c->exchange, "Idempotency-Key");
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(c->exchange->request));
     const char *content_type = exchange_header(c->exchange, "Content-Type");
@@ -279,7 +280,7 @@ static bool read_idempotency_key(struct creation *c, struct error *e)
     c->has_idempotency_key = true;
     query = query ? query : "";
     content_type = content_type ? content_type : "";
-    hash_text((const struct hash_part[]){{key, length}, {NULL, 0}}, c->idempotency);
+    hash_text((const struct hash_part[]){{owner, strlen(owner)}, {key, length}, {NULL, 0}}, c->idempotency);
     hash_text((const struct hash_part[]){{query, strlen(query)}, {content_type, strlen(content_type)},
                   {body, body_length}, {NULL, 0}},
         c->fingerprint);
@@ -291,15 +292,21 @@ static void name_unique_key(struct creation *c)
     const struct submission *s = &c->submission;
 
     if (*s->unique_key)
-        hash_text((const struct hash_part[]){{s->spec.type, strlen(s->spec.type)},
-                      {s->unique_key, strlen(s->unique_key)}, {NULL, 0}},
+        hash_text(
+            (const struct hash_part[]){{s->spec.owner, strlen(s->spec.owner)},
+                {s->spec.type, strlen(s->spec.type)}, {s->unique_key, strlen(s->unique_key)}, {NULL, 0}},
             c->unique);
 }
 
 static bool prepare(struct creation *c, struct error *e)
 {
+    const struct caller *caller = c->exchange->caller;
+    struct job_spec *spec = &c->submission.spec;
     struct shard shard = {.number = 0};
 
+    memcpy(spec->owner, caller->owner, sizeof(spec->owner));
+    if (!caller_may_use_queue(caller, c->submission.queue, e) || !caller_may_use_type(caller, spec->type, e))
+        return false;
     if (!read_idempotency_key(c, e))
         return false;
     name_unique_key(c);

@@ -25,10 +25,31 @@ void jobs_reply(struct exchange *x, int status, const struct job *job)
     exchange_reply(x, status, "application/json", body.data, body.length);
 }
 
-static void on_shown(void *arg, const struct job *job, const struct error *e)
+static void on_got(void *arg, const struct job *job, const struct error *e)
 {
     struct exchange *x = arg;
+    struct error hidden;
 
+    if (job && !caller_may_see(x->caller, job->spec.owner, job->id.shard.queue)) {
+        error_set(&hidden, ERROR_NOT_FOUND, QUEUE_NO_SUCH_JOB);
+        x->on_job(x, NULL, &hidden);
+        return;
+    }
+    x->on_job(x, job, e);
+}
+
+void jobs_get(struct exchange *x, exchange_got *done)
+{
+    struct job_id id;
+    struct error e;
+
+    x->on_job = done;
+    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, on_got, x, &e))
+        done(x, NULL, &e);
+}
+
+static void on_shown(struct exchange *x, const struct job *job, const struct error *e)
+{
     if (!e) {
         exchange_add_header(x, "Cache-Control", "no-store");
         if (!job_state_is_final(job->state))
@@ -40,19 +61,9 @@ static void on_shown(void *arg, const struct job *job, const struct error *e)
     exchange_problem(x, e, NULL);
 }
 
-/* Gets the job that the path names. */
-static void get_job(struct exchange *x, queue_got *done)
-{
-    struct job_id id;
-    struct error e;
-
-    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, done, x, &e))
-        exchange_problem(x, &e, NULL);
-}
-
 void jobs_show(struct exchange *x)
 {
-    get_job(x, on_shown);
+    jobs_get(x, on_shown);
 }
 
 /* A job whose state does not allow what was asked. */
@@ -67,7 +78,7 @@ static void refuse_state(struct exchange *x, const char *state, const char *why)
     exchange_problem(x, &e, members.data);
 }
 
-static void on_got_to_cancel(void *arg, const struct job *job, const struct error *e);
+static void on_got_to_cancel(struct exchange *x, const struct job *job, const struct error *e);
 
 static void on_cancelled(void *arg, enum cancel_verdict verdict, const struct error *e)
 {
@@ -79,18 +90,17 @@ static void on_cancelled(void *arg, enum cancel_verdict verdict, const struct er
         jobs_log_failure(x, "a cancellation", e);
         exchange_problem(x, e, NULL);
     } else if (looks_again) {
-        get_job(x, on_got_to_cancel);
+        jobs_get(x, on_got_to_cancel);
     } else if (is_settled) {
-        get_job(x, on_shown);
+        jobs_get(x, on_shown);
     } else {
         refuse_state(x, NULL,
             "the job ended, or moved between workers, while it was being cancelled: look at its state");
     }
 }
 
-static void on_got_to_cancel(void *arg, const struct job *job, const struct error *e)
+static void on_got_to_cancel(struct exchange *x, const struct job *job, const struct error *e)
 {
-    struct exchange *x = arg;
     struct error failure;
 
     if (e)
@@ -105,7 +115,7 @@ static void on_got_to_cancel(void *arg, const struct job *job, const struct erro
 
 void jobs_cancel(struct exchange *x)
 {
-    get_job(x, on_got_to_cancel);
+    jobs_get(x, on_got_to_cancel);
 }
 
 static void on_replayed(void *arg, size_t count, const struct error *e)
@@ -118,16 +128,23 @@ static void on_replayed(void *arg, size_t count, const struct error *e)
     } else if (count == 0) {
         refuse_state(x, NULL, "only a dead job can be tried again");
     } else {
-        get_job(x, on_shown);
+        jobs_get(x, on_shown);
     }
+}
+
+static void on_got_to_retry(struct exchange *x, const struct job *job, const struct error *e)
+{
+    struct error failure;
+
+    if (e)
+        exchange_problem(x, e, NULL);
+    else if (job->state != JOB_DEAD)
+        refuse_state(x, job_state_text(job->state), "only a dead job can be tried again");
+    else if (!queue_replay(x->api->queue, &job->id.shard, &job->id, 1, on_replayed, x, &failure))
+        exchange_problem(x, &failure, NULL);
 }
 
 void jobs_retry(struct exchange *x)
 {
-    struct job_id id;
-    struct error e;
-
-    if (!id_parse(x->parameter, &id, &e) ||
-        !queue_replay(x->api->queue, &id.shard, &id, 1, on_replayed, x, &e))
-        exchange_problem(x, &e, NULL);
+    jobs_get(x, on_got_to_retry);
 }

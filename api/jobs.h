@@ -7,6 +7,10 @@
 #include "api/server.h"
 #include "common/queue/queue.h"
 
+/* Reads the job that the path names; done gets NULL with NOT_FOUND also for one that the caller may not see.
+ * done comes later, or at once when nothing could be sent. */
+void jobs_get(struct exchange *x, exchange_got *done);
+
 /* Answers with the job's resource. */
 void jobs_reply(struct exchange *x, int status, const struct job *job);
 

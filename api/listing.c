@@ -33,6 +33,7 @@ static void end_listing(struct listing *l, const struct error *e)
 
 static void write_page(const struct listing *l, const struct record_text *records, struct buf *body)
 {
+    const struct exchange *x = l->exchange;
     bool is_first = true;
     struct job job;
     struct error e;
@@ -42,10 +43,14 @@ static void write_page(const struct listing *l, const struct record_text *record
         if (!records || !records[i].text ||
             !record_decode(&l->ids[i], records[i].text, records[i].length, &job, &e))
             continue;
+        if (!caller_may_see(x->caller, job.spec.owner, l->shard.queue)) {
+            job_release(&job);
+            continue;
+        }
         if (!is_first)
             buf_append_char(body, ',');
         is_first = false;
-        resource_write_job(body, &job, l->exchange->api->store);
+        resource_write_job(body, &job, x->api->store);
         job_release(&job);
     }
     buf_append_char(body, ']');
@@ -133,7 +138,8 @@ void jobs_list(struct exchange *x)
     struct error e;
 
     l->exchange = x;
-    if (!read_request(l, &e) || !queue_list(x->api->queue, &l->shard, l->place, (size_t)l->offset,
-                                    (size_t)l->limit, on_listed, l, &e))
+    if (!read_request(l, &e) || !caller_may_use_queue(x->caller, l->shard.queue, &e) ||
+        !queue_list(
+            x->api->queue, &l->shard, l->place, (size_t)l->offset, (size_t)l->limit, on_listed, l, &e))
         end_listing(l, &e);
 }

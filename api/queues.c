@@ -13,7 +13,7 @@ static bool read_shard(const struct exchange *x, struct shard *shard, struct err
             "this is not a queue's name: 1 to 63 of a-z 0-9 _ -, the first a letter or digit");
     *shard = (struct shard){.number = 0};
     memcpy(shard->queue, x->parameter, strlen(x->parameter) + 1);
-    return true;
+    return caller_may_use_queue(x->caller, x->parameter, e);
 }
 
 static void reply_paused(struct exchange *x, bool is_paused)
@@ -105,7 +105,10 @@ void queues_show(struct exchange *x)
 static void on_queue(void *arg, const struct queue_overview *overview)
 {
     struct report *r = arg;
+    struct error e;
 
+    if (!caller_may_use_queue(r->exchange->caller, overview->shard.queue, &e))
+        return;
     stats_add(&r->stats, overview);
 }
 

@@ -63,6 +63,8 @@ void resource_write_job(struct buf *out, const struct job *job, const struct blo
     json_write_member(out, "type", job->spec.type);
     json_write_member(out, "queue", job->id.shard.queue);
     json_write_member(out, "state", job_state_text(job->state));
+    if (*job->spec.owner)
+        json_write_member(out, "owner", job->spec.owner);
     buf_append_text(out, ",\"attempt\":");
     buf_append_int(out, job->attempt);
     if (job->spec.max_attempts) {

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/jobs.h"
 #include "api/routes.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
@@ -176,10 +177,8 @@ static void refuse(struct exchange *x, const struct job *job)
     exchange_problem(x, &e, members.data);
 }
 
-static void on_got(void *arg, const struct job *job, const struct error *e)
+static void on_got(struct exchange *x, const struct job *job, const struct error *e)
 {
-    struct exchange *x = arg;
-
     if (e)
         exchange_problem(x, e, NULL);
     else if (job->state != JOB_SUCCEEDED)
@@ -192,9 +191,5 @@ static void on_got(void *arg, const struct job *job, const struct error *e)
 
 void results_show(struct exchange *x)
 {
-    struct job_id id;
-    struct error e;
-
-    if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, on_got, x, &e))
-        exchange_problem(x, &e, NULL);
+    jobs_get(x, on_got);
 }

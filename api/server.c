@@ -1,6 +1,7 @@
 #include "api/server.h"
 #include "api/api.h"
 #include "api/error_pages.h"
+#include "api/gate/gate.h"
 #include "api/problem.h"
 #include "api/router.h"
 #include "common/base/clock.h"
@@ -85,6 +86,7 @@ static void end_exchange(struct exchange *x, int status)
 
     count_answer(x, status);
     timer_stop(&x->gone);
+    caller_release(x->caller);
     if (x->previous)
         x->previous->next = x->next;
     else
@@ -250,6 +252,11 @@ void exchange_end_stream(struct exchange *x, bool is_whole)
 
 /* ---- the server ---- */
 
+static void admit(struct exchange *x)
+{
+    x->route->handle(x);
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct server *s = arg;
@@ -262,7 +269,7 @@ static void on_request(struct evhttp_request *request, void *arg)
     x->route = router_find(s->routes, evhttp_request_get_command(request), path ? path : "", x->parameter,
         allow, sizeof(allow), &e);
     if (x->route) {
-        x->route->handle(x);
+        gate_enter(s->api->gate, x, admit);
         return;
     }
     if (*allow)

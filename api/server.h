@@ -10,6 +10,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
+#include "api/gate/caller.h"
 #include "common/base/base.h"
 #include "common/base/buf.h"
 #include "common/base/error.h"
@@ -19,6 +20,10 @@
 struct api;
 struct server;
 struct exchange;
+struct job;
+
+/* job is valid inside the callback only; NULL with an e. */
+typedef void exchange_got(struct exchange *x, const struct job *job, const struct error *e);
 
 enum { PARAMETER_SIZE = 256 };
 
@@ -28,6 +33,7 @@ struct route {
     enum evhttp_cmd_type method;
     const char *pattern;
     void (*handle)(struct exchange *x);
+    enum scope scope; /* what its caller must have */
 };
 
 struct exchange {
@@ -35,10 +41,12 @@ struct exchange {
     struct server *server;
     struct evhttp_request *request; /* borrowed from evhttp */
     const struct route *route;
+    struct caller *caller; /* set before the route's handler is called; of a request without a route NULL */
     char parameter[PARAMETER_SIZE]; /* decoded; what {} matched */
     int64_t started_us;
-    void *user; /* the handler's own */
-    int tries;  /* likewise */
+    exchange_got *on_job; /* of jobs_get */
+    void *user;           /* the handler's own */
+    int tries;            /* likewise */
     /* Optional: the client has left, or the server stops, while a stream is under way; it must end the
      * stream. Before exchange_begin_stream it must be NULL. */
     void (*on_gone)(struct exchange *x);

@@ -180,7 +180,7 @@ static bool read_request(struct sweep *s, struct error *e)
     if (!name_is_valid(queue, strlen(queue)))
         return error_set(e, ERROR_NOT_FOUND, "this is not a queue's name");
     memcpy(s->shard.queue, queue, strlen(queue) + 1);
-    if (!query_read(s->exchange, known, &query, e))
+    if (!caller_may_use_queue(s->exchange->caller, queue, e) || !query_read(s->exchange, known, &query, e))
         return false;
     is_right = query_name(&query, "type", "", s->type, e) &&
                query_name(&query, "state", s->replays ? "dead" : "queued", state, e) &&

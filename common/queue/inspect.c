@@ -10,7 +10,7 @@ static void on_got(void *arg, const redisReply *reply, const struct error *e)
     if (e) {
         p.done.got(p.arg, NULL, e);
     } else if (reply->type == REDIS_REPLY_NIL) {
-        error_set(&failure, ERROR_NOT_FOUND, "no job has this id, or it ended longer ago than jobs are kept");
+        error_set(&failure, ERROR_NOT_FOUND, QUEUE_NO_SUCH_JOB);
         p.done.got(p.arg, NULL, &failure);
     } else if (reply->type != REDIS_REPLY_STRING ||
                !record_decode(&p.id, reply->str, (size_t)reply->len, &job, &failure)) {

@@ -42,6 +42,9 @@ typedef void queue_records_got(
 /* How many jobs were changed; e alone tells whether it worked. */
 typedef void queue_counted(void *arg, size_t count, const struct error *e);
 
+/* The text of NOT_FOUND for a job, so that another caller's can be told from none by nobody. */
+#define QUEUE_NO_SUCH_JOB "no job has this id, or it ended longer ago than jobs are kept"
+
 /* ---- callers ---- */
 
 /* When a job may run at the earliest; both are counted by Redis's clock, and the later one counts. */

@@ -55,6 +55,10 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
     buf_append_char(b, '"');
     if (strcmp(spec->content_type, CONTENT_TYPE_JSON) != 0)
         json_write_member(b, "content_type", spec->content_type);
+    if (*spec->owner)
+        json_write_member(b, "owner", spec->owner);
+    if (*spec->traceparent)
+        json_write_member(b, "traceparent", spec->traceparent);
     if (spec->timeout_s)
         write_int_member(b, "timeout_s", spec->timeout_s);
     if (spec->expires_ms)
@@ -164,6 +168,9 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
         return bad(e, "its type is missing or no name");
     if (!copy_text(object, "content_type", spec->content_type, sizeof(spec->content_type)))
         return bad(e, "its content_type is no short text");
+    if (!copy_text(object, "owner", spec->owner, sizeof(spec->owner)) ||
+        !copy_text(object, "traceparent", spec->traceparent, sizeof(spec->traceparent)))
+        return bad(e, "its owner or traceparent is no short text");
     if (!copy_int(object, "timeout_s", 1, 86400, &spec->timeout_s) ||
         !copy_int(object, "max_attempts", 1, 1000, &max_attempts) ||
         !copy_int(object, "expires_at", 0, INT64_MAX, &spec->expires_ms))

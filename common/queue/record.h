@@ -10,7 +10,7 @@
  *     bytes 6-7   length of the spec
  *     bytes 8-9   length of the status
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
- *                 max_attempts, expires_at (Unix ms), metadata
+ *                 owner, traceparent, max_attempts, expires_at (Unix ms), metadata
  *     status      JSON: where it stands; empty while it is queued: worker, started_at,
  *                 finished_at, due_at (Unix ms), result, error (of the last try);
  *                 {"returned":true} while it is queued after a try that was given back, and at the end of the
@@ -51,6 +51,8 @@ bool job_state_is_final(enum job_state state);
 
 enum {
     CONTENT_TYPE_SIZE = 128,
+    OWNER_SIZE = 65, /* 1 to 64 of A-Z a-z 0-9 . _ - */
+    TRACEPARENT_SIZE = 56,
     MD5_SIZE = 25, /* base64 with its NUL */
     METADATA_MAX = 8192,
     RECORD_OVERHEAD_MAX = 10 + 2 * 65535,
@@ -62,6 +64,8 @@ enum {
 struct job_spec {
     char type[NAME_SIZE];
     char content_type[CONTENT_TYPE_SIZE]; /* of the payload */
+    char owner[OWNER_SIZE];               /* whose job it is; "" with AUTH=none */
+    char traceparent[TRACEPARENT_SIZE];   /* of the request that submitted it; "" = none. W3C Trace Context */
     int64_t timeout_s;                    /* 0 = the type's own */
     int64_t expires_ms;                   /* Unix time; not started by then it is dead; 0 = never */
     int max_attempts;                     /* 0 = the type's own */

@@ -91,6 +91,14 @@ static const struct spec_row {
             .max_attempts = 100,
             .expires_ms = 1801382400250},
         NULL, "{\"type\":\"a\",\"timeout_s\":86400,\"expires_at\":1801382400250,\"max_attempts\":100}"},
+    {"an owner and a trace",
+        {.type = "echo",
+            .content_type = CONTENT_TYPE_JSON,
+            .owner = "Shop-7_x.y",
+            .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+        NULL,
+        "{\"type\":\"echo\",\"owner\":\"Shop-7_x.y\","
+        "\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}"},
     {"metadata", {.type = "echo", .content_type = CONTENT_TYPE_JSON},
         "{\"customer\":\"42\",\"note\":\"\\u00e9 \\\"quoted\\\" \\n\"}",
         "{\"type\":\"echo\",\"metadata\":{\"customer\":\"42\",\"note\":\"\xc3\xa9 \\\"quoted\\\" \\n\"}}"},
@@ -110,6 +118,8 @@ static void expect_spec(const struct job_spec *got, const struct job_spec *wante
 {
     ck_assert_str_eq(got->type, wanted->type);
     ck_assert_str_eq(got->content_type, wanted->content_type);
+    ck_assert_str_eq(got->owner, wanted->owner);
+    ck_assert_str_eq(got->traceparent, wanted->traceparent);
     ck_assert_int_eq(got->timeout_s, wanted->timeout_s);
     ck_assert_int_eq(got->expires_ms, wanted->expires_ms);
     ck_assert_int_eq(got->max_attempts, wanted->max_attempts);

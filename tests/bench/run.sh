@@ -13,6 +13,8 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 # shellcheck source=tests/bench/growth.sh
 . "$(dirname "$0")/growth.sh"
+# shellcheck source=tests/bench/punctual.sh
+. "$(dirname "$0")/punctual.sh"
 
 rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
@@ -307,6 +309,7 @@ print_table() {
     plain '  worker: start to ready, ms' %.1f start_worker '<=50'
     plain '  api, blob store over HTTP: start to ready, ms' %.1f start_api_http '<=50'
     plain '  worker, blob store over HTTP: start to ready, ms' %.1f start_worker_http '<=50'
+    print_punctuality
 }
 
 main() {
@@ -332,6 +335,7 @@ main() {
         drain_to_sink
         measure_redis_memory
         measure_starts
+        measure_punctuality
     done
     measure_growth
     print_table

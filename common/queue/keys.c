@@ -112,6 +112,12 @@ void key_auditor(const struct shard *shard, struct key *out)
     append_text(out, "auditor");
 }
 
+void key_events(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "events");
+}
+
 void key_job_pattern(const struct shard *shard, struct key *out)
 {
     begin(shard, out);

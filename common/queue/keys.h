@@ -30,6 +30,9 @@ void key_idempotency(const struct shard *shard, const char *hash, struct key *ou
 void key_unique(const struct shard *shard, const char *hash, struct key *out);
 void key_auditor(const struct shard *shard, struct key *out);
 
+/* The channel on which the scripts say which jobs of the shard have changed (lua/lib/events.lua). */
+void key_events(const struct shard *shard, struct key *out);
+
 /* The pattern that all job keys of a shard match, for SCAN. */
 void key_job_pattern(const struct shard *shard, struct key *out);
 void key_queues(struct key *out); /* the names of all queues; in a slot of its own */

@@ -79,6 +79,17 @@ bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queu
     return queue_send(q, 0, queue_on_records, p, e);
 }
 
+bool queue_peek(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done, void *arg,
+    struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+
+    p->done.records_got = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PEEK], count, 0);
+    queue_add_job_keys(q, ids, count);
+    return queue_send(q, 0, queue_on_records, p, e);
+}
+
 bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,
     const struct job_id *ids, size_t count, queue_counted *done, void *arg, struct error *e)
 {

@@ -191,6 +191,10 @@ bool queue_list(struct queue *q, const struct shard *shard, enum place place, si
 bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
     void *arg, struct error *e) MUST_CHECK;
 
+/* The same without their payloads, all of one shard: record_decode then finds an empty one. */
+bool queue_peek(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done, void *arg,
+    struct error *e) MUST_CHECK;
+
 /* Removes jobs from a place: those that wait are cancelled, dead ones forgotten. ids in the order in which
  * queue_list gave them. count: how many went. */
 bool queue_purge(struct queue *q, const struct shard *shard, enum place place, int64_t retention_s,

@@ -26,7 +26,8 @@
     SCRIPT(REGISTER, register)                                                                               \
     SCRIPT(PURGE, purge)                                                                                     \
     SCRIPT(WHERE, where)                                                                                     \
-    SCRIPT(COUNT_PLACES, count_places)
+    SCRIPT(COUNT_PLACES, count_places)                                                                       \
+    SCRIPT(PEEK, peek)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

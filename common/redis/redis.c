@@ -17,10 +17,13 @@ enum state { IDLE, RESOLVING, CONNECTING, GREETING, READY, LEAVING };
 enum {
     RETRY_FIRST_MS = 100,
     RETRY_CEILING_MS = 5000,
-    IDLE_PING_MS = 60000, /* a managed Redis closes what was idle for ten minutes */
+    IDLE_PING_MS = 60000,       /* a managed Redis closes what was idle for ten minutes */
+    SUBSCRIBER_PING_MS = 10000, /* nobody else would notice that no message comes any more */
     SAME_OUTAGE_MS = 10000,
     REASON_SIZE = 256,
 };
+
+#define PING_CHANNEL "jobgate:ping"
 
 struct op {
     struct redis *redis;
@@ -46,7 +49,8 @@ struct redis {
     int64_t last_progress_ms; /* when an answer last came, or the first of those pending was sent */
     int64_t last_block_ms;    /* what the command that was sent last may take more */
     size_t pending_count;
-    size_t greeting_count; /* answers still to come before it is ready */
+    size_t subscribing_count; /* of a subscriber: confirmations still to come */
+    size_t greeting_count;    /* answers still to come before it is ready */
     long long client_id;
     bool is_closing;
     char reason[REASON_SIZE];
@@ -85,6 +89,7 @@ static void become_idle(struct redis *r)
     r->state = IDLE;
     r->was_ready = false;
     r->client_id = 0;
+    r->subscribing_count = 0;
     timer_stop(&r->watchdog);
     if (was_ready)
         r->lost_at_ms = clock_steady_ms();
@@ -138,23 +143,34 @@ static void on_unusable(void *arg)
         drop(r, reason);
 }
 
+/* It is ready, so both are sent. A subscriber may only subscribe: to a channel on which nobody says a word.
+ */
+static void ping(struct redis *r)
+{
+    struct error e;
+    bool is_sent;
+
+    if (r->options.subscriber) {
+        is_sent = redis_subscribe(r, PING_CHANNEL, &e);
+    } else {
+        redis_request_begin(&r->request, 1);
+        redis_request_add_text(&r->request, "PING");
+        is_sent = redis_send(r, &r->request, 0, NULL, NULL, &e);
+    }
+    (void)is_sent;
+}
+
 static void on_watchdog(void *arg)
 {
     struct redis *r = arg;
     int64_t now_ms = clock_steady_ms();
     int64_t limit_ms = r->options.timeout_ms + (r->state == READY ? r->last_block_ms : 0);
+    int64_t idle_ms = r->options.subscriber ? SUBSCRIBER_PING_MS : IDLE_PING_MS;
     char reason[REASON_SIZE];
 
-    if (r->state == READY && r->pending_count == 0) {
-        if (now_ms - r->last_progress_ms > IDLE_PING_MS) {
-            struct error e;
-            bool is_sent;
-
-            redis_request_begin(&r->request, 1);
-            redis_request_add_text(&r->request, "PING");
-            is_sent = redis_send(r, &r->request, 0, NULL, NULL, &e);
-            (void)is_sent; /* it is ready: that was asked above */
-        }
+    if (r->state == READY && r->pending_count + r->subscribing_count == 0) {
+        if (now_ms - r->last_progress_ms > idle_ms)
+            ping(r);
     } else if (now_ms - r->last_progress_ms > limit_ms) {
         snprintf(reason, sizeof(reason), "no answer for %lld ms", (long long)(now_ms - r->last_progress_ms));
         drop(r, reason);
@@ -252,6 +268,64 @@ bool redis_send(struct redis *r, const struct redis_request *q, int64_t block_ms
     r->last_block_ms = block_ms;
     send_request(r, q, done, arg);
     return true;
+}
+
+/* ---- subscribing ---- */
+
+static bool is_kind(const redisReply *reply, const char *kind)
+{
+    return reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, kind) == 0;
+}
+
+/* hiredis keeps one callback for each channel and calls it with each message, with the confirmations, and
+ * with NULL when the context goes away. */
+static void on_pushed(redisAsyncContext *UNUSED(context), void *arg_reply, void *arg)
+{
+    struct redis *r = arg;
+    const redisReply *reply = arg_reply;
+    const struct redis_subscriber *s = r->options.subscriber;
+    const char *channel;
+
+    if (!reply || reply->elements < 3 || reply->element[1]->type != REDIS_REPLY_STRING)
+        return;
+    channel = reply->element[1]->str;
+    r->last_progress_ms = clock_steady_ms();
+    if (is_kind(reply, "message") && reply->element[2]->type == REDIS_REPLY_STRING) {
+        s->on_message(r->options.arg, channel, reply->element[2]->str, (size_t)reply->element[2]->len);
+        return;
+    }
+    r->subscribing_count -= r->subscribing_count > 0;
+    if (strcmp(channel, PING_CHANNEL) == 0)
+        return;
+    if (is_kind(reply, "subscribe"))
+        s->on_subscribed(r->options.arg, channel);
+    else
+        s->on_unsubscribed(r->options.arg, channel);
+}
+
+static bool send_subscription(struct redis *r, const char *verb, const char *channel, struct error *e)
+{
+    if (r->state != READY)
+        return error_set(e, ERROR_REDIS_AWAY, "redis does not answer: %s", r->reason);
+    redis_request_begin(&r->request, 2);
+    redis_request_add_text(&r->request, verb);
+    redis_request_add_text(&r->request, channel);
+    if (r->subscribing_count++ == 0)
+        r->last_progress_ms = clock_steady_ms();
+    if (redisAsyncFormattedCommand(
+            r->context, on_pushed, r, r->request.bytes.data, r->request.bytes.length) != REDIS_OK)
+        return error_set(e, ERROR_REDIS_AWAY, "redis does not answer: the connection is being closed");
+    return true;
+}
+
+bool redis_subscribe(struct redis *r, const char *channel, struct error *e)
+{
+    return send_subscription(r, "SUBSCRIBE", channel, e);
+}
+
+bool redis_unsubscribe(struct redis *r, const char *channel, struct error *e)
+{
+    return send_subscription(r, "UNSUBSCRIBE", channel, e);
 }
 
 /* ---- greeting ---- */

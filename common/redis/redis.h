@@ -5,6 +5,9 @@
  * ready nothing is queued: redis_send refuses at once, so that nobody waits for a Redis that is away. A
  * connection whose answer is overdue is closed and made anew; so is one to a server that says READONLY,
  * LOADING, MASTERDOWN or UNBLOCKED. Scripts are loaded at each connect, before it is ready.
+ *
+ * A connection with a subscriber hears what is published on the channels that it subscribed to, and does
+ * nothing else: redis_send is not for it. With the connection its subscriptions are gone.
  */
 #ifndef JOBGATE_REDIS_H
 #define JOBGATE_REDIS_H
@@ -26,6 +29,13 @@ struct script {
     const char *sha1; /* of the source, 40 hex digits: the name that EVALSHA takes */
 };
 
+/* What a subscriber is told; texts are valid inside the callback only. */
+struct redis_subscriber {
+    void (*on_message)(void *arg, const char *channel, const char *text, size_t length);
+    void (*on_subscribed)(void *arg, const char *channel);   /* from now on messages come */
+    void (*on_unsubscribed)(void *arg, const char *channel); /* none comes any more */
+};
+
 struct redis_options {
     const struct redis_url *url;  /* copied */
     const char *component;        /* for log lines and CLIENT SETNAME; borrowed for ever */
@@ -36,6 +46,7 @@ struct redis_options {
     loop_callback *on_ready; /* optional: each time that it became ready */
     loop_callback
         *on_lost; /* optional: each time that it was ready and is no more, after the pending answers */
+    const struct redis_subscriber *subscriber; /* borrowed for ever; NULL: it sends commands */
     void *arg;
 };
 
@@ -82,5 +93,10 @@ void redis_request_begin_script(
  * done is then never called. */
 bool redis_send(struct redis *r, const struct redis_request *q, int64_t block_ms, redis_done *done, void *arg,
     struct error *e) MUST_CHECK;
+
+/* Asks for the messages of a channel, or for no more of them. A channel whose end was asked for is not to be
+ * subscribed to again before on_unsubscribed. Fails: REDIS_AWAY when it is not ready. */
+bool redis_subscribe(struct redis *r, const char *channel, struct error *e) MUST_CHECK;
+bool redis_unsubscribe(struct redis *r, const char *channel, struct error *e) MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 -- Returns 1 = it is cancelled, 0 = there is no such job, 2 = it had ended before, 3 = another worker has it by now: look again.
 -- A queued one stays in its list: nothing walks a list for it, the next claim drops what is no longer queued.
 --@include record
+--@include events
 local r = record_get(KEYS[1])
 if not r then
     return 0
@@ -27,4 +28,5 @@ r.status = r.status == '' and '{' .. finished or string.sub(r.status, 1, -2) .. 
 r.payload = ''
 redis.call('SET', KEYS[1], record_text(r), 'EX', ARGV[2])
 redis.call('HINCRBY', KEYS[3], 'cancelled', 1)
+tell({ARGV[1]})
 return 1

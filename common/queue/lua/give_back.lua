@@ -4,8 +4,10 @@
 -- Returns how many went back.
 --@include record
 --@include queue
+--@include events
 local worker = ARGV[1]
 local count = 0
+local told = {}
 local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 for i = #KEYS, 5, -1 do
     local id = ARGV[i - 3]
@@ -20,10 +22,12 @@ for i = #KEYS, 5, -1 do
         if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
             redis.call('RPUSH', list, id)
             count = count + 1
+            told[count] = id
         end
     end
 end
 if count > 0 then
     redis.call('HINCRBY', KEYS[3], 'returned', count)
 end
+tell(told)
 return count

@@ -3,8 +3,10 @@
 -- What another worker promoted meanwhile, or was put off, is left alone.
 --@include record
 --@include queue
+--@include events
 local now = tonumber(now_ms())
 local count = 0
+local told = {}
 local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 for i = 5, #KEYS do
     local id = ARGV[i - 4]
@@ -21,7 +23,9 @@ for i = 5, #KEYS do
         if is_waiting or is_damaged then -- start sets a damaged one aside
             redis.call('LPUSH', list, id)
             count = count + 1
+            told[count] = id
         end
     end
 end
+tell(told)
 return count

@@ -3,8 +3,10 @@
 -- or 'd'), retention in seconds, id… (of a list the oldest first, so that each is found at once).
 -- What was waiting is cancelled; a dead job is forgotten. Returns how many went.
 --@include record
+--@include events
 local place, retention = ARGV[1], ARGV[2]
 local count = 0
+local told = {}
 local finished = '"finished_at":' .. now_ms() .. '}'
 for i = 3, #KEYS do
     local id = ARGV[i]
@@ -24,6 +26,10 @@ for i = 3, #KEYS do
         redis.call('SET', KEYS[i], record_text(r), 'EX', retention)
         redis.call('HINCRBY', KEYS[2], 'cancelled', 1)
     end
+    if removed > 0 then
+        told[#told + 1] = id
+    end
     count = count + removed
 end
+tell(told)
 return count

@@ -8,6 +8,7 @@
 -- Returns how many jobs it moved, or -1 when the worker is alive after all.
 --@include record
 --@include queue
+--@include events
 local now = now_ms()
 local worker = ARGV[1]
 local max_lost = tonumber(ARGV[3])
@@ -54,12 +55,14 @@ local function give_back(r, key, id, rank)
 end
 
 local moved = 0
+local told = {}
 for i = #KEYS, FIRST_JOB, -1 do
     local id = ARGV[i - 6]
     if redis.call('LREM', KEYS[7], -1, id) > 0 then
         local r, is_damaged = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
             give_back(r, KEYS[i], id, i - FIRST_JOB)
+            told[#told + 1] = id
             moved = moved + 1
         elseif is_damaged or r and r.state == 'q' then -- start sets a damaged one aside
             redis.call('RPUSH', list, id)
@@ -76,4 +79,5 @@ if redis.call('LLEN', KEYS[7]) == 0 then
 else
     redis.call('ZADD', KEYS[1], 'XX', 0, worker)
 end
+tell(told)
 return moved

@@ -3,9 +3,11 @@
 -- Returns for each 1, or 0 when it is not dead (any more).
 --@include record
 --@include queue
+--@include events
 local answers = {}
 local list = waiting_list(KEYS[2], KEYS[4], KEYS[3])
 local count = 0
+local told = {}
 for i = 5, #KEYS do
     local id = ARGV[i - 4]
     local r, is_damaged = record_get(KEYS[i])
@@ -17,6 +19,7 @@ for i = 5, #KEYS do
         redis.call('LPUSH', list, id)
         answers[i - 4] = 1
         count = count + 1
+        told[count] = id
     elseif not r and not is_damaged then
         redis.call('ZREM', KEYS[1], id)
     end
@@ -24,4 +27,5 @@ end
 if count > 0 then
     redis.call('HINCRBY', KEYS[3], 'replayed', count)
 end
+tell(told)
 return answers

@@ -8,6 +8,7 @@
 -- 5 = it was cancelled under this attempt, 0 = stale: it is not this worker's any more.
 --@include record
 --@include aside
+--@include events
 local now = now_ms()
 local worker = ARGV[1]
 local retention = ARGV[2]
@@ -63,6 +64,7 @@ local function settle(r, key, at)
 end
 
 local verdicts = {}
+local told = {}
 for i = 5, #KEYS do
     local at = (i - 5) * 7 + 3
     local r, is_damaged = record_get(KEYS[i])
@@ -75,6 +77,10 @@ for i = 5, #KEYS do
     if not r or r.state ~= 'q' and r.state ~= 'r' then -- else it came back into this list, and has to stay
         redis.call('LREM', KEYS[1], -1, ARGV[at])
     end
+    if is_damaged or verdict == SUCCEEDED or verdict == DEAD or verdict == RETRY then
+        told[#told + 1] = ARGV[at]
+    end
     verdicts[i - 4] = verdict
 end
+tell(told)
 return verdicts

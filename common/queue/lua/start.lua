@@ -6,6 +6,7 @@
 -- their records may be anybody's.
 --@include record
 --@include aside
+--@include events
 local worker = ARGV[1]
 local started = {}
 if tonumber(redis.call('ZSCORE', KEYS[3], worker) or 0) == 0 then
@@ -17,6 +18,7 @@ end
 local now = now_ms()
 local status = status_prefix(worker) .. '"started_at":' .. now .. '}'
 local count = 0
+local told = {}
 
 local function start(key, id)
     if not redis.call('LPOS', KEYS[1], id) then
@@ -27,9 +29,11 @@ local function start(key, id)
     local state = is_damaged and 'd' or r and r.state
     if is_damaged then
         set_damaged_aside(key, id, now, KEYS[4], KEYS[2])
+        told[#told + 1] = id
     elseif expires and tonumber(expires) <= tonumber(now) then
         state = 'd'
         set_aside(key, id, r, {code = 'expired', message = 'it was not started before expires_at'}, now, KEYS[4], KEYS[2])
+        told[#told + 1] = id
     elseif state == 'q' and r.attempt < 65535 then
         r.state = 'r'
         r.attempt = r.attempt + 1
@@ -37,6 +41,7 @@ local function start(key, id)
         local text = record_text(r)
         redis.call('SET', key, text)
         count = count + 1
+        told[#told + 1] = id
         return text
     elseif state == 'r' and is_held_by(r, worker) then -- a start of a broken connection came before this one
         return record_text(r)
@@ -51,4 +56,5 @@ end
 if count > 0 then
     redis.call('HINCRBY', KEYS[2], 'started', count)
 end
+tell(told)
 return started

@@ -45,8 +45,9 @@ struct attempt {
     int refusal_count; /* of the store, each with a good check of the store since the one before */
     struct blob_meta meta[5];
     char attempt_text[12];
-    struct buf status; /* what settle appends to the record's status */
-    int64_t delay_ms;  /* of one that failed: until the next */
+    struct buf status;      /* what settle appends to the record's status */
+    int64_t delay_ms;       /* of one that failed: until the next */
+    int64_t retry_after_ms; /* what the handler asked for */
     int64_t started_us;
     struct attempt *settler_next;
     struct attempt *next;
@@ -113,6 +114,7 @@ static void free_attempt(struct attempt *a)
         a->next->previous = a->previous;
     w->attempt_count--;
     metrics_set(w->metrics, METRIC_JOBS_RUNNING, (double)w->attempt_count);
+    handler_drop(a->handler);
     job_release(&a->job);
     buf_release(&a->output);
     buf_release(&a->log);
@@ -141,6 +143,8 @@ static void plan_retry(struct attempt *a)
     if (a->handler)
         a->delay_ms =
             backoff_ms(handler_retry_policy(a->handler), failures, (uint32_t)rand()); /* NOLINT: no secret */
+    if (a->delay_ms < a->retry_after_ms)
+        a->delay_ms = a->retry_after_ms;
 }
 
 static void settle(struct attempt *a)
@@ -414,6 +418,8 @@ static void on_run_done(void *arg, struct run_outcome *outcome)
         free_attempt(a);
         return;
     }
+    a->retry_after_ms = outcome->retry_after_ms;
+    snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", outcome->content_type);
     if (outcome->error) {
         fail(a, outcome->error);
     } else {
@@ -428,6 +434,8 @@ static void on_run_done(void *arg, struct run_outcome *outcome)
     else
         finish(a);
 }
+
+static const struct run_events run_events = {.on_done = on_run_done};
 
 static void run(struct attempt *a)
 {
@@ -450,9 +458,8 @@ static void run(struct attempt *a)
         return;
     }
     log_debug(&context, "started (type %s, %zu bytes)", a->job.spec.type, a->job.payload_length);
-    snprintf(a->result.content_type, sizeof(a->result.content_type), "%s", handler_content_type(a->handler));
     enter(a, RUNNING);
-    a->run = run_start(a->handler, &input, on_run_done, a);
+    a->run = run_start(a->handler, &input, &run_events, a);
     fault_point(FAULT_RUN_STARTED);
 }
 
@@ -529,9 +536,12 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
     }
     fill_meta(a);
     a->handler = handlers_find(w->handlers, a->job.spec.type);
-    if (!a->handler)
+    if (!a->handler) {
         refuse_type(a);
-    else if (a->job.attempt > 1 || a->job.was_returned)
+        return;
+    }
+    handler_keep(a->handler);
+    if (a->job.attempt > 1 || a->job.was_returned)
         look_for_result(a);
     else
         run(a);

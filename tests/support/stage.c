@@ -91,6 +91,8 @@ static void on_done(void *arg, struct run_outcome *outcome)
     move(&outcome->log, &ended->log);
 }
 
+static const struct run_events ended_events = {.on_done = on_done};
+
 struct run *stage_start(struct stage *s, const struct run_input *input, struct ended *ended)
 {
     const struct handler *h = handlers_find(s->handlers, input->type);
@@ -98,7 +100,7 @@ struct run *stage_start(struct stage *s, const struct run_input *input, struct e
 
     ck_assert_ptr_nonnull(h);
     *ended = (struct ended){.stage = s, .result = BUF(0), .log = BUF(0)};
-    r = run_start(h, input, on_done, ended);
+    r = run_start(h, input, &ended_events, ended);
     ck_assert_ptr_nonnull(r);
     ck_assert_int_eq(ended->count, 0);
     return r;

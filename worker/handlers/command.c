@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A process per job: payload on stdin, result from stdout, stderr kept as the log.
+/* A process per job: payload on stdin, result from stdout, stderr kept as the log. What the receiver does not
+ * take of the result stays in the pipe, but for one chunk.
  *
  *     start ──▶ running ──leader exits──▶ its group is killed ──stdout ends, or STRAGGLER_MS──▶ end
  *       │          └─time limit, too much output, run_kill: the group is killed, stdout is closed──▲ (when
@@ -46,12 +47,13 @@ struct command_run {
     struct end in;
     struct end out;
     struct end err;
-    size_t sent; /* bytes of the payload */
-    struct buf result;
+    size_t sent;     /* bytes of the payload */
+    struct buf held; /* output that the receiver did not take; stdout is not read meanwhile */
     struct excerpt log;
-    struct timer timer; /* the time limit; behind the leader's exit the wait for the end of stdout */
-    struct error error; /* the first reason why it ends early; ERROR_OK: none */
-    int exit_code;      /* si_code and si_status of waitid */
+    struct timer resumed;      /* the receiver would take more */
+    struct countdown straggle; /* behind the leader's exit: the wait for the end of stdout */
+    struct error error;        /* the first reason why it ends early; ERROR_OK: none */
+    int exit_code;             /* si_code and si_status of waitid */
     int exit_status;
 };
 
@@ -92,23 +94,25 @@ static void read_last_of_log(struct command_run *c)
 
 static void end(struct command_run *c)
 {
-    struct run_outcome outcome = {.result = c->result};
+    struct run_outcome outcome = {.error = NULL};
 
     read_last_of_log(c);
     excerpt_finish(&c->log, &outcome.log);
     if (c->error.code != ERROR_OK ||
         !exit_status_judge(c->exit_code, c->exit_status, &outcome.log, &c->error))
         outcome.error = &c->error;
-    timer_stop(&c->timer);
+    countdown_stop(&c->straggle);
+    timer_stop(&c->resumed);
     close_end(&c->in);
     close_end(&c->out);
     close_end(&c->err);
+    buf_release(&c->held);
     run_end(&c->run, &outcome);
 }
 
 static void end_if_complete(struct command_run *c)
 {
-    if (!c->group && c->out.fd < 0)
+    if (!c->group && c->out.fd < 0 && !c->held.length)
         end(c);
 }
 
@@ -122,22 +126,37 @@ static void stop(struct command_run *c)
 {
     close_end(&c->in);
     close_end(&c->out);
+    buf_reset(&c->held);
+    countdown_stop(&c->straggle);
     if (c->group)
         kill_group(c);
     else
-        timer_start(&c->timer, 0);
+        run_defer(&c->run);
 }
 
-static void on_timer(void *arg)
+/* The first reason stays. */
+static void kill_run(struct run *r, enum error_code reason)
+{
+    struct command_run *c = (struct command_run *)r;
+
+    if (r->is_deferred)
+        return;
+    if (c->error.code == ERROR_OK)
+        run_set_killed(r, reason, &c->error);
+    stop(c);
+}
+
+static void on_straggling(void *arg)
 {
     struct command_run *c = arg;
 
-    if (!c->group) {
-        end(c);
-        return;
-    }
-    run_set_killed(&c->run, ERROR_TIMEOUT, &c->error);
-    stop(c);
+    close_end(&c->out);
+    end_if_complete(c);
+}
+
+static void on_limit(void *arg)
+{
+    kill_run(arg, ERROR_TIMEOUT);
 }
 
 /* The rest of the group is killed while the leader's id is still taken; then their ends of stdout are closed
@@ -151,8 +170,31 @@ static void on_exited(void *arg, const siginfo_t *how)
     c->group = 0;
     c->exit_code = how->si_code;
     c->exit_status = how->si_status;
-    timer_start(&c->timer, STRAGGLER_MS);
+    countdown_stop(&c->run.limit);
+    countdown_start(&c->straggle, STRAGGLER_MS);
     end_if_complete(c);
+}
+
+/* Hands a piece over. Returns false when that ended or paused the stream. */
+static bool pass_on(struct command_run *c, const char *data, size_t length)
+{
+    size_t taken;
+    struct error e;
+
+    if (!run_output(&c->run, data, length, &taken, &e)) {
+        error_set(&c->error, e.code, "it wrote more than %zu bytes to stdout, the limit (MAX_RESULT)",
+            c->run.input.max_result_bytes);
+        stop(c);
+        return false;
+    }
+    if (c->error.code != ERROR_OK) /* the receiver killed it */
+        return false;
+    if (taken < length) {
+        buf_append(&c->held, data + taken, length - taken);
+        event_del(&c->out.event);
+        countdown_suspend(&c->straggle);
+    }
+    return taken == length;
 }
 
 static void on_output(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
@@ -161,13 +203,31 @@ static void on_output(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
     char chunk[CHUNK_BYTES];
     ssize_t n = read_chunk(&c->out, chunk);
 
-    if (n > 0 && !buf_append(&c->result, chunk, (size_t)n)) {
-        error_set(&c->error, ERROR_OUTPUT_TOO_BIG,
-            "it wrote more than %zu bytes to stdout, the limit (MAX_RESULT)", c->run.input.max_result_bytes);
-        stop(c);
+    if (n <= 0 || pass_on(c, chunk, (size_t)n))
+        end_if_complete(c);
+}
+
+/* Offers what was held again, and then reads on. */
+static void on_resumed(void *arg)
+{
+    struct command_run *c = arg;
+    struct buf held = c->held;
+
+    if (!held.length)
         return;
-    }
-    end_if_complete(c);
+    buf_init(&c->held, CHUNK_BYTES);
+    countdown_resume(&c->straggle);
+    if (pass_on(c, held.data, held.length))
+        event_add(&c->out.event, NULL);
+    buf_release(&held);
+}
+
+static void resume(struct run *r)
+{
+    struct command_run *c = (struct command_run *)r;
+
+    if (c->held.length)
+        timer_start(&c->resumed, 0);
 }
 
 static void on_log(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
@@ -184,18 +244,52 @@ static void on_log(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
 static void send_payload(struct command_run *c)
 {
     const struct run_input *input = &c->run.input;
-    size_t rest = input->payload_length - c->sent;
+    size_t rest = input->is_streamed ? 0 : input->payload_length - c->sent;
     ssize_t n = rest ? write(c->in.fd, (const char *)input->payload + c->sent, rest) : 0;
 
+    if (input->is_streamed)
+        return;
     if (n > 0)
         c->sent += (size_t)n;
     if (c->sent == input->payload_length || (n < 0 && errno != EAGAIN && errno != EINTR))
         close_end(&c->in);
 }
 
+/* A fed one is written straight through: the event tells only that there is room again. */
 static void on_input(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
 {
-    send_payload(arg);
+    struct command_run *c = arg;
+
+    if (!c->run.input.is_streamed) {
+        send_payload(c);
+        return;
+    }
+    event_del(&c->in.event);
+    c->run.events->on_hungry(c->run.arg);
+}
+
+static size_t feed(struct run *r, const void *data, size_t length)
+{
+    struct command_run *c = (struct command_run *)r;
+    ssize_t n;
+
+    if (c->in.fd < 0 || !c->group)
+        return length;
+    do
+        n = write(c->in.fd, data, length);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN) {
+        close_end(&c->in);
+        return length;
+    }
+    if (n < (ssize_t)length)
+        event_add(&c->in.event, NULL);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+static void feed_end(struct run *r)
+{
+    close_end(&((struct command_run *)r)->in);
 }
 
 static bool open_pipes(struct command_run *c, int programs_ends[SPAWN_FDS], struct error *e)
@@ -219,7 +313,8 @@ static void watch(struct command_run *c, struct end *end, short what, event_call
         return;
     event_assign(
         &end->event, loop_base(handler_loop(c->run.handler)), end->fd, what | EV_PERSIST, callback, c);
-    event_add(&end->event, NULL);
+    if (end != &c->in || !c->run.input.is_streamed)
+        event_add(&end->event, NULL);
 }
 
 static bool is_program(const char *path)
@@ -288,15 +383,16 @@ static bool launch(struct command_run *c, struct error *e)
     return is_started;
 }
 
-static struct run *start(const struct handler *h, const struct run_input *input, run_done *done, void *arg)
+static struct run *start(
+    const struct handler *h, const struct run_input *input, const struct run_events *events, void *arg)
 {
-    struct command_run *c = run_new(sizeof(*c), h, input, done, arg);
+    struct command_run *c = run_new(sizeof(*c), h, input, events, arg, on_limit);
 
-    memset((char *)c + sizeof(c->run), 0, sizeof(*c) - sizeof(c->run));
     c->in.fd = c->out.fd = c->err.fd = -1;
-    buf_init(&c->result, input->max_result_bytes);
+    buf_init(&c->held, CHUNK_BYTES);
     excerpt_init(&c->log);
-    timer_init(&c->timer, handler_loop(h), on_timer, c);
+    timer_init(&c->resumed, handler_loop(h), on_resumed, c);
+    countdown_init(&c->straggle, handler_loop(h), on_straggling, c);
     if (!launch(c, &c->error)) {
         run_defer(&c->run);
         return &c->run;
@@ -305,20 +401,8 @@ static struct run *start(const struct handler *h, const struct run_input *input,
     watch(c, &c->in, EV_WRITE, on_input);
     watch(c, &c->out, EV_READ, on_output);
     watch(c, &c->err, EV_READ, on_log);
-    timer_start(&c->timer, c->run.input.timeout_ms);
+    countdown_start(&c->run.limit, c->run.input.timeout_ms);
     return &c->run;
-}
-
-/* The first reason stays. */
-static void kill_run(struct run *r, enum error_code reason)
-{
-    struct command_run *c = (struct command_run *)r;
-
-    if (r->is_deferred)
-        return;
-    if (c->error.code == ERROR_OK)
-        run_set_killed(r, reason, &c->error);
-    stop(c);
 }
 
 static void ask(struct run *r)
@@ -373,5 +457,8 @@ const struct kind kind_command = {
     .start = start,
     .kill = kill_run,
     .ask = ask,
+    .feed = feed,
+    .feed_end = feed_end,
+    .resume = resume,
     .finish = finish,
 };

@@ -1,4 +1,5 @@
 #include "worker/handlers/handler.h"
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "worker/handlers/children.h"
 #include "worker/handlers/kind.h"
@@ -6,7 +7,7 @@
 
 #include <errno.h>
 
-enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, CONTENT_TYPE_MAX = 127 };
+enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300 };
 
 static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
 
@@ -16,6 +17,7 @@ static const char *const common_fields[] = {"kind", "timeout_s", "content_type",
 
 struct handlers {
     struct loop *loop;
+    int holds;            /* the loader's, and one for each handler_keep and each run */
     struct handler *list; /* by type, alphabetical */
     size_t count;
     struct run *deferred; /* oldest first; a drain is under way while there is one */
@@ -43,10 +45,9 @@ static const struct kind *parse_kind(struct spec *s)
     return kind;
 }
 
-/* Whether it is type "/" subtype and perhaps parameters, and cannot break out of a header's line.
- * Source: RFC 9110 sections 8.3.1 and 5.6.2; what stands behind the first ';' is only checked for control
+/* Source: RFC 9110 sections 8.3.1 and 5.6.2; what stands behind the first ';' is only checked for control
  * characters. */
-static bool is_content_type(const char *text)
+bool content_type_is_valid(const char *text)
 {
     static const char token[] =
         "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -54,7 +55,7 @@ static bool is_content_type(const char *text)
     size_t subtype = text[type] == '/' ? strspn(text + type + 1, token) : 0;
     const char *rest = text + type + 1 + subtype;
 
-    if (!type || !subtype)
+    if (!type || !subtype || strlen(text) >= MEDIA_TYPE_SIZE)
         return false;
     rest += strspn(rest, " ");
     if (*rest && *rest != ';')
@@ -89,8 +90,8 @@ static void parse_handler(struct handlers *all, struct handler *h, const char *t
     }
     h->timeout_ms = spec_int(s, "timeout_s", TIMEOUT_PRESET_S, 1, TIMEOUT_MAX_S) * 1000;
     parse_retry(s, &h->retry);
-    content_type = spec_text(s, "content_type", false, CONTENT_TYPE_MAX);
-    if (content_type && !is_content_type(content_type))
+    content_type = spec_text(s, "content_type", false, MEDIA_TYPE_SIZE - 1);
+    if (content_type && !content_type_is_valid(content_type))
         spec_mistake(s, "content_type", "must be a media type such as text/plain");
     h->content_type = mem_strdup(content_type ? content_type : preset);
 }
@@ -185,6 +186,7 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
         return NULL;
     h = mem_zalloc(sizeof(*h));
     h->loop = loop;
+    h->holds = 1;
     h->deferred_end = &h->deferred;
     children_open(loop);
     warden_watch();
@@ -194,7 +196,7 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
 
 struct handlers *handlers_free(struct handlers *h)
 {
-    if (!h)
+    if (!h || --h->holds)
         return NULL;
     assert(!h->deferred);
     for (size_t i = 0; i < h->count; i++) {
@@ -225,6 +227,23 @@ const char *handlers_type_at(const struct handlers *h, size_t i)
     return i < h->count ? h->list[i].type : NULL;
 }
 
+const struct handler *handler_keep(const struct handler *h)
+{
+    h->owner->holds++;
+    return h;
+}
+
+void handler_drop(const struct handler *h)
+{
+    if (h)
+        handlers_free(h->owner);
+}
+
+const char *handler_kind_name(const struct handler *h)
+{
+    return h->kind->name;
+}
+
 const char *handler_content_type(const struct handler *h)
 {
     return h->content_type;
@@ -245,9 +264,37 @@ struct loop *handler_loop(const struct handler *h)
     return h->owner->loop;
 }
 
-struct run *run_start(const struct handler *h, const struct run_input *input, run_done *done, void *arg)
+struct run *run_start(
+    const struct handler *h, const struct run_input *input, const struct run_events *events, void *arg)
 {
-    return h->kind->start(h, input, done, arg);
+    return h->kind->start(h, input, events, arg);
+}
+
+size_t run_feed(struct run *r, const void *data, size_t length)
+{
+    assert(r->input.is_streamed);
+    return r->handler->kind->feed(r, data, length);
+}
+
+void run_feed_end(struct run *r)
+{
+    assert(r->input.is_streamed);
+    r->handler->kind->feed_end(r);
+}
+
+void run_resume(struct run *r)
+{
+    r->handler->kind->resume(r);
+}
+
+void run_suspend(struct run *r)
+{
+    countdown_suspend(&r->limit);
+}
+
+void run_unsuspend(struct run *r)
+{
+    countdown_resume(&r->limit);
 }
 
 void run_ask(struct run *r, enum error_code reason)
@@ -263,18 +310,26 @@ void run_kill(struct run *r, enum error_code reason)
     r->handler->kind->kill(r, reason);
 }
 
-void *run_new(size_t size, const struct handler *h, const struct run_input *input, run_done *done, void *arg)
+/* ---- for the kinds ---- */
+
+void *run_new(size_t size, const struct handler *h, const struct run_input *input,
+    const struct run_events *events, void *arg, loop_callback *on_limit)
 {
     struct run *r = mem_alloc(size);
+    int64_t left_ms = input->deadline_ms ? input->deadline_ms - clock_unix_ms() : INT64_MAX;
 
-    *r = (struct run){.handler = h, .input = *input, .done = done, .arg = arg};
+    memset((char *)r + sizeof(*r), 0, size - sizeof(*r));
+    *r = (struct run){.handler = handler_keep(h), .input = *input, .events = events, .arg = arg};
     if (r->input.timeout_ms == 0)
         r->input.timeout_ms = h->timeout_ms;
+    if (r->input.timeout_ms > left_ms)
+        r->input.timeout_ms = left_ms > 0 ? left_ms : 1;
+    buf_init(&r->result, input->max_result_bytes);
+    countdown_init(&r->limit, h->owner->loop, on_limit, r);
     return r;
 }
 
-/* A finish may start new runs (they wait for the next turn) and, with the last of them, free the handlers: h
- * is not touched once the list is taken. */
+/* What was deferred keeps the handlers until its end; h is not touched once the list is taken. */
 static void drain_deferred(void *arg)
 {
     struct handlers *h = arg;
@@ -285,6 +340,7 @@ static void drain_deferred(void *arg)
     while (r) {
         struct run *next = r->next_deferred;
 
+        r->is_deferred = false;
         r->handler->kind->finish(r);
         r = next;
     }
@@ -305,12 +361,37 @@ void run_defer(struct run *r)
     h->deferred_end = &r->next_deferred;
 }
 
+bool run_output(struct run *r, const void *data, size_t length, size_t *taken, struct error *e)
+{
+    size_t n = length;
+
+    if (length > r->input.max_result_bytes - r->result_bytes)
+        return error_set(e, ERROR_OUTPUT_TOO_BIG,
+            "the result is larger than %zu bytes, the limit (MAX_RESULT)", r->input.max_result_bytes);
+    if (!r->events->on_output)
+        buf_append(&r->result, data, length);
+    else if (length)
+        n = r->events->on_output(r->arg, data, length);
+    assert(n <= length);
+    r->result_bytes += n;
+    *taken = n;
+    return true;
+}
+
 void run_end(struct run *r, struct run_outcome *outcome)
 {
-    r->done(r->arg, outcome);
+    const struct handler *h = r->handler;
+
+    assert(!r->is_deferred);
+    countdown_stop(&r->limit);
+    outcome->result = r->result;
+    outcome->result_bytes = r->result_bytes;
+    outcome->content_type = *r->content_type ? r->content_type : h->content_type;
+    r->events->on_done(r->arg, outcome);
     buf_release(&outcome->result);
     buf_release(&outcome->log);
     free(r);
+    handler_drop(h);
 }
 
 bool run_set_killed(const struct run *r, enum error_code reason, struct error *e)

@@ -1,10 +1,11 @@
 /*
- * kind: what stands behind handler.h. A kind of handler (command, builtin) is a row in handlers.c and a file
- * of its own. Only worker/handlers includes this.
+ * kind: what stands behind handler.h. A kind of handler (command, builtin, …) is a row in handlers.c and a
+ * file of its own. Only worker/handlers includes this.
  */
 #ifndef JOBGATE_KIND_H
 #define JOBGATE_KIND_H
 
+#include "worker/handlers/countdown.h"
 #include "worker/handlers/handler.h"
 #include "worker/handlers/spec.h"
 
@@ -19,12 +20,16 @@ struct kind {
     void *(*parse)(struct spec *spec, const char **content_type);
     void (*release)(void *settings); /* takes NULL */
 
-    /* Makes and starts a run: memory that begins with a struct run, obtained from run_new. It never completes
-     * inside. */
-    struct run *(*start)(const struct handler *h, const struct run_input *input, run_done *done, void *arg);
-    void (*kill)(struct run *r, enum error_code reason); /* never completes inside either */
-    void (*ask)(struct run *r);                          /* optional: asks it to end by itself (SIGTERM) */
-    void (*finish)(struct run *r); /* called by the loop for a run that was given to run_defer; ends it */
+    /* Makes and starts a run: memory that begins with a struct run, obtained from run_new. */
+    struct run *(*start)(
+        const struct handler *h, const struct run_input *input, const struct run_events *events, void *arg);
+    void (*kill)(struct run *r, enum error_code reason);
+    void (*ask)(struct run *r); /* optional: asks it to end by itself (SIGTERM) */
+    size_t (*feed)(struct run *r, const void *data, size_t length);
+    void (*feed_end)(struct run *r);
+    void (*resume)(struct run *r); /* offers what on_output did not take again, from the loop */
+    void (*finish)(struct run *r); /* called by the loop for a run that was given to run_defer: ends it, or
+                                      goes on with it, and may then defer it again */
 };
 
 extern const struct kind kind_builtin;
@@ -43,21 +48,31 @@ struct handler {
 /* The head of every kind's run. */
 struct run {
     const struct handler *handler;
-    struct run_input input; /* timeout_ms is never 0 here */
-    run_done *done;
+    struct run_input input; /* timeout_ms is never 0 here, and not beyond deadline_ms */
+    const struct run_events *events;
     void *arg;
+    struct countdown limit; /* the time limit; what it calls is the kind's own */
+    struct buf result;      /* without on_output */
+    uint64_t result_bytes;
+    char content_type[MEDIA_TYPE_SIZE]; /* "" = the run has not said */
     struct run *next_deferred;
     bool is_deferred;
 };
 
-/* Allocates a run of `size` bytes, of which only the head is filled. */
-void *run_new(size_t size, const struct handler *h, const struct run_input *input, run_done *done, void *arg);
+/* Allocates a run of `size` bytes; behind the head they are zero. on_limit is called with the run when its
+ * time is over, once countdown_start was called on its limit. */
+void *run_new(size_t size, const struct handler *h, const struct run_input *input,
+    const struct run_events *events, void *arg, loop_callback *on_limit);
 
 /* Has the loop call the kind's finish soon; harmless when that is under way already. */
 void run_defer(struct run *r);
 
-/* Tells the receiver how it ended and frees both the outcome's buffers and the run: the last thing that a
- * kind does. */
+/* Hands output over. *taken is what the receiver took; the rest is the kind's to keep until its resume. The
+ * receiver may have called the run's functions meanwhile. Fails: OUTPUT_TOO_BIG, with nothing taken. */
+bool run_output(struct run *r, const void *data, size_t length, size_t *taken, struct error *e) MUST_CHECK;
+
+/* Completes the outcome (error, log, retry_after_ms and usage are the kind's), tells the receiver, and frees
+ * both the outcome's buffers and the run: the last thing that a kind does. */
 void run_end(struct run *r, struct run_outcome *outcome);
 
 /* Fills e with `reason` for a run that is ended from outside. Returns false, as error_set does. */

@@ -150,6 +150,10 @@ struct chain {
 
 enum { CHAIN_LENGTH = 20000, CHAIN_WIDTH = 16 };
 
+static void start_next(void *arg, struct run_outcome *outcome);
+
+static const struct run_events chained = {.on_done = start_next};
+
 static void start_next(void *arg, struct run_outcome *outcome)
 {
     struct chain *chain = arg;
@@ -158,7 +162,7 @@ static void start_next(void *arg, struct run_outcome *outcome)
         ck_assert_ptr_null(outcome->error);
     chain->count += outcome != NULL;
     if (chain->count + CHAIN_WIDTH <= CHAIN_LENGTH)
-        run_start(handlers_find(s.handlers, "echo"), &chain->input, start_next, chain);
+        run_start(handlers_find(s.handlers, "echo"), &chain->input, &chained, chain);
 }
 
 START_TEST(many_run_one_behind_the_other)

@@ -1,56 +1,10 @@
-#include "common/azure/account.h"
+#include "common/azure/account_priv.h"
 #include "common/base/buf.h"
 
 #include <event2/http.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <strings.h>
-
-#define CONNECTION_STRING "AZURE_STORAGE_CONNECTION_STRING"
-
-/* The emulator's account; its key is published in its documentation and opens nothing else. */
-#define EMULATOR_NAME "devstoreaccount1"
-#define EMULATOR_KEY                                                                                         \
-    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-#define EMULATOR_ENDPOINT "http://127.0.0.1:10000/" EMULATOR_NAME
-
-/* The keys of a connection string that we know. The IGNORED ones speak of other services. */
-enum part {
-    PART_PROTOCOL,
-    PART_NAME,
-    PART_KEY,
-    PART_SUFFIX,
-    PART_ENDPOINT,
-    PART_SAS,
-    PART_EMULATOR,
-    PART_IGNORED,
-    PART_COUNT = PART_IGNORED,
-};
-
-static const struct {
-    const char *name;
-    enum part part;
-} part_names[] = {
-    {"DefaultEndpointsProtocol", PART_PROTOCOL},
-    {"AccountName", PART_NAME},
-    {"AccountKey", PART_KEY},
-    {"EndpointSuffix", PART_SUFFIX},
-    {"BlobEndpoint", PART_ENDPOINT},
-    {"SharedAccessSignature", PART_SAS},
-    {"UseDevelopmentStorage", PART_EMULATOR},
-    {"BlobSecondaryEndpoint", PART_IGNORED},
-    {"QueueEndpoint", PART_IGNORED},
-    {"QueueSecondaryEndpoint", PART_IGNORED},
-    {"TableEndpoint", PART_IGNORED},
-    {"TableSecondaryEndpoint", PART_IGNORED},
-    {"FileEndpoint", PART_IGNORED},
-    {"FileSecondaryEndpoint", PART_IGNORED},
-};
-
-/* A stretch of the connection string; text is NULL when it is not there. */
-struct span {
-    const char *text;
-    size_t length;
-};
 
 static bool is_lower_alnum(char c)
 {
@@ -80,7 +34,7 @@ static bool is_container_name(const char *text, size_t length)
     return true;
 }
 
-static bool set_name(
+bool account_set_name(
     struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
     if (!is_account_name(text, length))
@@ -91,7 +45,7 @@ static bool set_name(
     return true;
 }
 
-static bool set_container(
+bool account_set_container(
     struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
     if (!is_container_name(text, length))
@@ -121,7 +75,7 @@ static size_t decoded_length(const char *text, size_t length)
     return length / 4 * 3 - (length - digits);
 }
 
-static bool set_key(
+bool account_set_key(
     struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
 {
     size_t key_length = decoded_length(text, length);
@@ -133,11 +87,46 @@ static bool set_key(
     EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length);
     memcpy(a->key, bytes, key_length);
     a->key_length = key_length;
-    explicit_bzero(bytes, sizeof(bytes));
+    a->way = AZURE_WAY_KEY;
+    OPENSSL_cleanse(bytes, sizeof(bytes));
     return true;
 }
 
-static struct evhttp_uri *parse_uri(const char *setting, const char *text, struct error *e)
+/* Printable, without what would end a query or a header. */
+static bool is_query(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] >= 0x7f || strchr("#?\"<>\\", text[i]))
+            return false;
+    return true;
+}
+
+bool account_set_sas(
+    struct azure_account *a, const char *setting, const char *text, size_t length, struct error *e)
+{
+    char sas[ACCOUNT_SAS_SIZE];
+    bool is_signed;
+
+    if (length && *text == '?')
+        text++, length--;
+    if (length >= sizeof(sas) || !is_query(text, length))
+        return error_set(e, ERROR_INVALID,
+            "%s: the SAS is longer than %d bytes or holds what no query may: copy it whole, "
+            "sv=…&…&sig=…",
+            setting, ACCOUNT_SAS_SIZE - 1);
+    snprintf(sas, sizeof(sas), "%.*s", (int)length, text);
+    is_signed = strncmp(sas, "sig=", 4) == 0 || strstr(sas, "&sig=");
+    if (is_signed)
+        memcpy(a->sas, sas, length + 1);
+    OPENSSL_cleanse(sas, sizeof(sas));
+    if (!is_signed)
+        return error_set(
+            e, ERROR_INVALID, "%s: the SAS has no signature (sig=): copy it whole, from sv= on", setting);
+    a->way = AZURE_WAY_SAS;
+    return true;
+}
+
+struct evhttp_uri *account_parse_uri(const char *setting, const char *text, struct error *e)
 {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
     const char *scheme = uri ? evhttp_uri_get_scheme(uri) : NULL;
@@ -149,7 +138,8 @@ static struct evhttp_uri *parse_uri(const char *setting, const char *text, struc
     else if (evhttp_uri_get_userinfo(uri))
         why = "holds a user name: the key has a setting of its own, AZURE_STORAGE_KEY";
     else if (evhttp_uri_get_query(uri))
-        why = "has a query: a SAS is not supported, give the account's key in AZURE_STORAGE_KEY";
+        why = "has a query: a SAS has a setting of its own, AZURE_STORAGE_SAS_TOKEN (in a connection string "
+              "SharedAccessSignature=)";
     else if (evhttp_uri_get_fragment(uri))
         why = "has a fragment ('#'), which means nothing here";
     if (!why)
@@ -160,13 +150,17 @@ static struct evhttp_uri *parse_uri(const char *setting, const char *text, struc
     return NULL;
 }
 
-static bool is_this_host(const char *host)
+bool account_is_this_host(const char *host)
 {
-    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+
+    return (length == 9 && strncasecmp(host, "localhost", length) == 0) ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length) ||
+           (length == 5 && strncmp(host, "[::1]", length) == 0);
 }
 
 /* Writes scheme://host[:port]path as the endpoint. */
-static bool set_endpoint(struct azure_account *a, const char *setting, const struct evhttp_uri *uri,
+bool account_set_endpoint(struct azure_account *a, const char *setting, const struct evhttp_uri *uri,
     const char *path, size_t path_length, struct error *e)
 {
     int port = evhttp_uri_get_port(uri);
@@ -182,135 +176,12 @@ static bool set_endpoint(struct azure_account *a, const char *setting, const str
                ACCOUNT_ENDPOINT_SIZE - 1);
 }
 
-static enum part part_of(const char *name, size_t length)
+void account_set_name_of_host(struct azure_account *a, const char *host)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(part_names); i++)
-        if (strlen(part_names[i].name) == length && strncasecmp(part_names[i].name, name, length) == 0)
-            return part_names[i].part;
-    return PART_COUNT + 1;
-}
+    size_t length = strcspn(host, ".");
 
-/* Cuts the string at ';' and each piece at its first '=' (a key ends in '=' itself). Whatever is not
- * understood may be a piece of the key, so it is counted and not quoted. */
-static bool split(const char *text, struct span parts[PART_COUNT], struct error *e)
-{
-    for (int piece = 1; *text; piece++, text += *text == ';') {
-        size_t length = strcspn(text, ";");
-        size_t name_length = strcspn(text, "=;");
-        enum part part = part_of(text, name_length);
-
-        if (part > PART_IGNORED && length)
-            return error_set(e, ERROR_INVALID,
-                CONNECTION_STRING
-                ": piece %d is none of AccountName=, AccountKey=, BlobEndpoint=, EndpointSuffix=, "
-                "DefaultEndpointsProtocol=, UseDevelopmentStorage=true: copy the string whole",
-                piece);
-        if (part < PART_COUNT && name_length == length)
-            return error_set(e, ERROR_INVALID, CONNECTION_STRING ": piece %d has no '=' and no value", piece);
-        if (part < PART_COUNT && parts[part].text)
-            return error_set(e, ERROR_INVALID, CONNECTION_STRING ": piece %d repeats an earlier one", piece);
-        if (part < PART_COUNT)
-            parts[part] = (struct span){text + name_length + 1, length - name_length - 1};
-        text += length;
-    }
-    return true;
-}
-
-static bool span_is(const struct span *span, const char *text)
-{
-    return span->text && span->length == strlen(text) && strncasecmp(span->text, text, span->length) == 0;
-}
-
-/* UseDevelopmentStorage=true stands for everything else. */
-static bool expand_emulator(struct span parts[PART_COUNT], struct error *e)
-{
-    if (!parts[PART_EMULATOR].text)
-        return true;
-    if (!span_is(&parts[PART_EMULATOR], "true"))
-        return error_set(e, ERROR_INVALID, CONNECTION_STRING ": UseDevelopmentStorage can only be true");
-    for (int i = 0; i < PART_COUNT; i++)
-        if (i != PART_EMULATOR && parts[i].text)
-            return error_set(e, ERROR_INVALID,
-                CONNECTION_STRING ": UseDevelopmentStorage=true stands alone; for an emulator elsewhere give "
-                                  "AccountName, AccountKey and BlobEndpoint instead");
-    parts[PART_NAME] = (struct span){EMULATOR_NAME, strlen(EMULATOR_NAME)};
-    parts[PART_KEY] = (struct span){EMULATOR_KEY, strlen(EMULATOR_KEY)};
-    parts[PART_ENDPOINT] = (struct span){EMULATOR_ENDPOINT, strlen(EMULATOR_ENDPOINT)};
-    return true;
-}
-
-/* The text of BlobEndpoint, or what the other parts make of it. */
-static bool append_endpoint(const struct span parts[PART_COUNT], struct buf *url, struct error *e)
-{
-    const struct span *protocol = &parts[PART_PROTOCOL];
-    const struct span *suffix = &parts[PART_SUFFIX];
-
-    if (protocol->text && !span_is(protocol, "http") && !span_is(protocol, "https"))
-        return error_set(
-            e, ERROR_INVALID, CONNECTION_STRING ": DefaultEndpointsProtocol is neither https nor http");
-    if (parts[PART_ENDPOINT].text)
-        buf_append(url, parts[PART_ENDPOINT].text, parts[PART_ENDPOINT].length);
-    else
-        buf_printf(url, "%s://%.*s.blob.%.*s", span_is(protocol, "http") ? "http" : "https",
-            (int)parts[PART_NAME].length, parts[PART_NAME].text, suffix->text ? (int)suffix->length : 16,
-            suffix->text ? suffix->text : "core.windows.net");
-    return !buf_is_overflown(url) ||
-           error_set(
-               e, ERROR_INVALID, CONNECTION_STRING ": the endpoint is longer than %zu bytes", url->ceiling);
-}
-
-static bool set_endpoint_of_parts(
-    struct azure_account *a, const struct span parts[PART_COUNT], struct error *e)
-{
-    AUTO_BUF struct buf url = BUF(1024);
-    struct evhttp_uri *uri;
-    const char *path;
-    size_t length;
-    bool is_set;
-
-    if (!append_endpoint(parts, &url, e))
-        return false;
-    uri = parse_uri(CONNECTION_STRING, url.data, e);
-    if (!uri)
-        return false;
-    path = evhttp_uri_get_path(uri);
-    length = path ? strlen(path) : 0;
-    while (length && path[length - 1] == '/')
-        length--;
-    is_set = set_endpoint(a, CONNECTION_STRING, uri, path, length, e);
-    evhttp_uri_free(uri);
-    return is_set;
-}
-
-static bool require_parts(const struct span parts[PART_COUNT], struct error *e)
-{
-    if (parts[PART_SAS].text)
-        return error_set(e, ERROR_INVALID,
-            CONNECTION_STRING
-            ": SharedAccessSignature is not supported: give AccountName and AccountKey (in the portal "
-            "under \"Access keys\")");
-    if (!parts[PART_NAME].text || !parts[PART_KEY].text)
-        return error_set(e, ERROR_INVALID,
-            CONNECTION_STRING ": has no %s: copy it whole from the portal, under \"Access keys\"",
-            parts[PART_NAME].text ? "AccountKey" : "AccountName");
-    return true;
-}
-
-bool azure_account_from_connection_string(
-    struct azure_account *out, const char *text, const char *container, struct error *e)
-{
-    struct span parts[PART_COUNT] = {0};
-    struct azure_account a = {0};
-    bool is_right = split(text, parts, e) && expand_emulator(parts, e) && require_parts(parts, e) &&
-                    set_name(&a, CONNECTION_STRING, parts[PART_NAME].text, parts[PART_NAME].length, e) &&
-                    set_key(&a, CONNECTION_STRING, parts[PART_KEY].text, parts[PART_KEY].length, e) &&
-                    set_endpoint_of_parts(&a, parts, e) &&
-                    set_container(&a, "BLOB_CONTAINER", container, strlen(container), e);
-
-    if (is_right)
-        *out = a;
-    azure_account_release(&a);
-    return is_right;
+    if (strstr(host, ".blob.") && is_account_name(host, length))
+        snprintf(a->name, sizeof(a->name), "%.*s", (int)length, host);
 }
 
 /* An emulator on this host: /account/container. */
@@ -325,34 +196,39 @@ static bool set_from_path(
             "BLOB_URL: names no container; an emulator's reads like "
             "http://127.0.0.1:10000/<account>/<container>");
     container++;
-    return set_name(a, "BLOB_URL", path + 1, name_length, e) &&
-           set_endpoint(a, "BLOB_URL", uri, path, name_length + 1, e) &&
-           set_container(a, "BLOB_URL", container, strlen(container), e);
+    return account_set_name(a, "BLOB_URL", path + 1, name_length, e) &&
+           account_set_endpoint(a, "BLOB_URL", uri, path, name_length + 1, e) &&
+           account_set_container(a, "BLOB_URL", container, strlen(container), e);
 }
 
 /* Azure itself: the account is the first label of the host, which goes on with "blob" (with the number of a
- * zone between, for accounts that have DNS zones). */
-static bool set_from_host(
-    struct azure_account *a, const struct evhttp_uri *uri, const char *path, struct error *e)
+ * zone between, for accounts that have DNS zones). A domain of one's own tells no name. */
+static bool set_name_for_host(struct azure_account *a, const char *host, const char *name, struct error *e)
 {
-    const char *host = evhttp_uri_get_host(uri);
-
-    if (strcasecmp(evhttp_uri_get_scheme(uri), "https") != 0)
-        return error_set(e, ERROR_INVALID,
-            "BLOB_URL: http is for an emulator on this host; for Azure say https. An emulator elsewhere goes "
-            "into " CONNECTION_STRING " as its BlobEndpoint");
+    if (*name)
+        return account_set_name(a, "AZURE_STORAGE_ACCOUNT", name, strlen(name), e);
     if (!strstr(host, ".blob."))
         return error_set(e, ERROR_INVALID,
             "BLOB_URL: the host \"%.80s\" is not <account>.blob.core.windows.net (or another cloud's .blob. "
-            "name)",
+            "name): if it is a name of your own for an account, say which in AZURE_STORAGE_ACCOUNT",
             host);
+    return account_set_name(a, "BLOB_URL", host, strcspn(host, "."), e);
+}
+
+static bool set_from_host(struct azure_account *a, const struct evhttp_uri *uri, const char *path,
+    const char *name, struct error *e)
+{
+    if (strcasecmp(evhttp_uri_get_scheme(uri), "https") != 0)
+        return error_set(e, ERROR_INVALID,
+            "BLOB_URL: http is for an emulator on this host; for Azure say https. An emulator elsewhere goes "
+            "into AZURE_STORAGE_CONNECTION_STRING as its BlobEndpoint");
     if (*path != '/')
         return error_set(e, ERROR_INVALID,
             "BLOB_URL: names no container; it reads like "
             "https://<account>.blob.core.windows.net/<container>");
-    return set_name(a, "BLOB_URL", host, strcspn(host, "."), e) &&
-           set_endpoint(a, "BLOB_URL", uri, "", 0, e) &&
-           set_container(a, "BLOB_URL", path + 1, strlen(path + 1), e);
+    return set_name_for_host(a, evhttp_uri_get_host(uri), name, e) &&
+           account_set_endpoint(a, "BLOB_URL", uri, "", 0, e) &&
+           account_set_container(a, "BLOB_URL", path + 1, strlen(path + 1), e);
 }
 
 /* The path without the '/'s at its end. */
@@ -366,26 +242,97 @@ static void copy_path(const struct evhttp_uri *uri, struct buf *out)
     buf_append(out, path, length);
 }
 
-bool azure_account_from_url(struct azure_account *out, const char *url, const char *key, struct error *e)
+bool azure_account_from_url(struct azure_account *out, const char *url, const char *name, struct error *e)
 {
     AUTO_BUF struct buf path = BUF(4096);
     struct azure_account a = {0};
-    struct evhttp_uri *uri = parse_uri("BLOB_URL", url, e);
+    struct evhttp_uri *uri = account_parse_uri("BLOB_URL", url, e);
     bool is_right = false;
 
     if (uri) {
         copy_path(uri, &path);
-        is_right = is_this_host(evhttp_uri_get_host(uri)) ? set_from_path(&a, uri, path.data, e)
-                                                          : set_from_host(&a, uri, path.data, e);
+        is_right = account_is_this_host(evhttp_uri_get_host(uri))
+                       ? set_from_path(&a, uri, path.data, e)
+                       : set_from_host(&a, uri, path.data, name, e);
         evhttp_uri_free(uri);
     }
-    if (is_right && !*key)
-        is_right = error_set(e, ERROR_INVALID,
-            "AZURE_STORAGE_KEY: is not set, and the account %s of BLOB_URL needs its key (in the portal "
-            "under \"Access keys\")",
-            a.name);
     if (is_right)
-        is_right = set_key(&a, "AZURE_STORAGE_KEY", key, strlen(key), e);
+        *out = a;
+    return is_right;
+}
+
+bool azure_account_set_key(struct azure_account *a, const char *text, struct error *e)
+{
+    return account_set_key(a, "AZURE_STORAGE_KEY", text, strlen(text), e);
+}
+
+bool azure_account_set_sas(struct azure_account *a, const char *text, struct error *e)
+{
+    return account_set_sas(a, "AZURE_STORAGE_SAS_TOKEN", text, strlen(text), e);
+}
+
+/* The URL of BLOB_CONTAINER in AZURE_STORAGE_ACCOUNT. */
+static bool write_url(const struct config *config, struct buf *out, struct error *e)
+{
+    struct azure_account a = {0};
+
+    if (!*config->storage_account)
+        return error_set(e, ERROR_INVALID,
+            "BLOB_URL: is not set, nor is AZURE_STORAGE_ACCOUNT: what AZURE_AUTH chooses needs one of them");
+    if (!account_set_name(
+            &a, "AZURE_STORAGE_ACCOUNT", config->storage_account, strlen(config->storage_account), e) ||
+        !account_set_container(
+            &a, "BLOB_CONTAINER", config->blob_container, strlen(config->blob_container), e))
+        return false;
+    buf_printf(out, "https://%s.blob.%s/%s", a.name, config->storage_suffix, a.container);
+    return true;
+}
+
+/* A token, and what is as good as one, is for the eyes of the store alone. */
+static bool check_privacy(const struct azure_account *a, struct error *e)
+{
+    const char *host = strstr(a->endpoint, "://") + 3;
+
+    if (a->way == AZURE_WAY_KEY || strncasecmp(a->endpoint, "https:", strlen("https:")) == 0)
+        return true;
+    if (a->way == AZURE_WAY_SAS)
+        return account_is_this_host(host) ||
+               error_set(e, ERROR_INVALID,
+                   "AZURE_STORAGE_SAS_TOKEN: a SAS is never sent over plain http, and %.100s is: give it as "
+                   "https, or the account's key, which only signs",
+                   a->endpoint);
+    return error_set(e, ERROR_INVALID,
+        "AZURE_STORAGE_KEY: is not set, and %.100s needs it: a token is never sent over plain http",
+        a->endpoint);
+}
+
+static bool set_opener(
+    struct azure_account *a, const struct config *config, enum azure_way way, struct error *e)
+{
+    a->way = way;
+    if (way == AZURE_WAY_KEY)
+        return azure_account_set_key(a, config->blob_account_key, e);
+    return way != AZURE_WAY_SAS || azure_account_set_sas(a, config->storage_sas, e);
+}
+
+bool azure_account_from_config(struct azure_account *out, const struct config *config, struct error *e)
+{
+    AUTO_BUF struct buf url = BUF(4096);
+    struct azure_account a = {0};
+    enum azure_way way;
+    bool is_right;
+
+    if (!azure_way_for_storage(config, &way, e))
+        return false;
+    if (way == AZURE_WAY_CONNECTION_STRING) {
+        is_right = azure_account_from_connection_string(
+            &a, config->blob_connection_string, config->blob_container, e);
+    } else {
+        is_right = *config->blob_url ? buf_append_text(&url, config->blob_url) : write_url(config, &url, e);
+        is_right = is_right && azure_account_from_url(&a, url.data, config->storage_account, e) &&
+                   set_opener(&a, config, way, e);
+    }
+    is_right = is_right && check_privacy(&a, e);
     if (is_right)
         *out = a;
     azure_account_release(&a);
@@ -402,6 +349,7 @@ const char *azure_account_path(const struct azure_account *a)
 
 void azure_account_release(struct azure_account *a)
 {
-    explicit_bzero(a->key, sizeof(a->key));
+    OPENSSL_cleanse(a->key, sizeof(a->key));
+    OPENSSL_cleanse(a->sas, sizeof(a->sas));
     a->key_length = 0;
 }

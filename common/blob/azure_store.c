@@ -1,6 +1,6 @@
 #include "common/azure/account.h"
 #include "common/azure/answer.h"
-#include "common/azure/sign.h"
+#include "common/azure/credential.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -12,7 +12,7 @@
 #include <sys/random.h>
 
 enum {
-    URL_SIZE = ACCOUNT_ENDPOINT_SIZE + ACCOUNT_CONTAINER_SIZE + BLOB_NAME_SIZE + 32,
+    URL_SIZE = ACCOUNT_ENDPOINT_SIZE + ACCOUNT_CONTAINER_SIZE + BLOB_NAME_SIZE + ACCOUNT_SAS_SIZE + 32,
     HEAD_TEXT_MAX = 12288, /* the service takes 8 KiB of metadata */
     ANSWER_BODY_MAX = 65536,
     CONNECT_TIMEOUT_MS = 10000,
@@ -40,13 +40,14 @@ static const struct {
 };
 
 /* What the operation's timer stands for. */
-enum phase { PHASE_QUEUED, PHASE_CALLING, PHASE_WAITING, PHASE_FAILING };
+enum phase { PHASE_QUEUED, PHASE_PROVING, PHASE_CALLING, PHASE_WAITING, PHASE_FAILING };
 
 struct azure_store {
     struct blob_store base;
     struct loop *loop;
     struct http_client *http;
-    struct azure_account account;
+    struct azure_account account; /* without what opens it: that is the credential's */
+    struct credential *credential;
     struct id_generator ids;
     int64_t timeout_ms;
     int64_t deadline_ms;
@@ -72,6 +73,9 @@ struct azure_op {
     struct blob_reader reader;
     void *arg;
     struct http_call *call; /* NULL between requests */
+    struct credential_wait proof;
+    unsigned generation; /* of the credential that signed the call */
+    bool is_resigned;    /* the store refused a signature, and a newer one was tried */
     struct timer timer;
     int64_t ends_at_ms; /* steady clock */
     int retries;
@@ -108,6 +112,7 @@ static void leave_queue(struct azure_op *op)
 static void release_op(struct azure_op *op)
 {
     timer_stop(&op->timer);
+    credential_wait_stop(&op->proof);
     buf_release(&op->error_body);
     free(op);
 }
@@ -241,12 +246,26 @@ static bool is_so_already(const struct azure_op *op, const struct answer *a)
            (a->verdict == ANSWER_NO_BLOB && op->step == STEP_DELETE);
 }
 
+/* Whether the store does not believe who we are, but may believe it when asked once more: with a newer token
+ * or key. */
+static bool may_resign(struct azure_op *op, const struct answer *a)
+{
+    bool is_refused = a->status == 401 || strcmp(a->code, "AuthenticationFailed") == 0;
+
+    if (!is_refused || op->is_resigned || !credential_refused(op->store->credential, op->generation))
+        return false;
+    op->is_resigned = true;
+    return true;
+}
+
 static void take_answer(struct azure_op *op, const struct http_response *response, const struct answer *a)
 {
     char what[BLOB_NAME_SIZE + 8];
 
     if (a->status == steps[op->step].status) {
         succeed(op, response);
+    } else if (may_resign(op, a)) {
+        send_request(op);
     } else if (a->verdict == ANSWER_EXISTS && op->step == STEP_PUT) {
         go_to(op, STEP_LOOK);
     } else if (is_so_already(op, a)) {
@@ -367,6 +386,7 @@ static void on_timer(void *arg)
 
     switch (op->phase) {
     case PHASE_QUEUED:
+    case PHASE_PROVING:
         finish_late(op);
         break;
     case PHASE_CALLING:
@@ -414,7 +434,7 @@ static bool fill_head(
     struct head *h, const struct azure_op *op, const char *path, size_t length, struct error *e)
 {
     struct sign_request request = {steps[op->step].method, path, steps[op->step].query, h->lines, 0, length};
-    AUTO_BUF struct buf authorization = BUF(1024);
+    AUTO_BUF struct buf authorization = BUF(HEAD_TEXT_MAX);
     char date[CLOCK_HTTP_DATE_SIZE];
 
     h->used = h->count = 0;
@@ -426,9 +446,10 @@ static bool fill_head(
     if (op->step == STEP_PUT)
         add_content_lines(h, op);
     request.header_count = h->count;
-    if (!sign_append_authorization(&request, &op->store->account, &authorization, e))
+    if (!credential_sign(op->store->credential, &request, &authorization, e))
         return false;
-    add_line(h, "%s", authorization.data);
+    if (authorization.length)
+        add_line(h, "%s", authorization.data);
     return !h->is_overflown || error_set(e, ERROR_INVALID,
                                    "the metadata of %.100s is larger than the store takes (8 KiB)", op->name);
 }
@@ -447,9 +468,12 @@ static const char *fill_url(struct azure_op *op)
 static void add_query(struct azure_op *op)
 {
     size_t length = strlen(op->url);
+    const char *query = steps[op->step].query;
+    const char *sas = credential_sas(op->store->credential);
 
-    if (*steps[op->step].query)
-        snprintf(op->url + length, sizeof(op->url) - length, "?%s", steps[op->step].query);
+    if (*query || *sas)
+        snprintf(
+            op->url + length, sizeof(op->url) - length, "?%s%s%s", query, *query && *sas ? "&" : "", sas);
 }
 
 static void call_store(struct azure_op *op, const struct head *h, int64_t left_ms)
@@ -479,6 +503,16 @@ static void call_store(struct azure_op *op, const struct head *h, int64_t left_m
     op->call = http_send(s->http, &request, is_get ? &stream : &gather, op);
 }
 
+static void on_proof(void *arg, const struct error *e)
+{
+    struct azure_op *op = arg;
+
+    if (e)
+        finish(op, NULL, e);
+    else
+        send_request(op);
+}
+
 static void send_request(struct azure_op *op)
 {
     int64_t left_ms = op->ends_at_ms - clock_steady_ms();
@@ -493,6 +527,12 @@ static void send_request(struct azure_op *op)
         TAILQ_INSERT_TAIL(&s->queue, op, queue_link);
         return;
     }
+    if (!credential_is_ready(s->credential)) {
+        op->phase = PHASE_PROVING;
+        credential_wait(s->credential, &op->proof, on_proof, op);
+        return;
+    }
+    op->generation = credential_generation(s->credential);
     if (!fill_head(&h, op, fill_url(op), op->step == STEP_PUT ? op->content.length : 0, &op->error)) {
         fail_later(op);
         return;
@@ -628,7 +668,7 @@ static void free_store(struct blob_store *base)
         next = LIST_NEXT(op, link);
         release_op(op);
     }
-    azure_account_release(&s->account);
+    credential_free(s->credential);
     free(s);
 }
 
@@ -644,6 +684,8 @@ struct blob_store *azure_store_open(
     s->base.kind = &azure_kind;
     s->loop = loop;
     s->account = *account;
+    azure_account_release(&s->account);
+    s->credential = credential_open_storage(loop, config, account);
     s->timeout_ms = config->blob_timeout_ms;
     s->deadline_ms = config->blob_deadline_ms;
     s->connections = (int)config->blob_connections;

@@ -54,14 +54,11 @@ static bool read_settings(
     if (*url && *config->blob_connection_string)
         return error_set(
             e, ERROR_INVALID, "BLOB_URL: is set, and AZURE_STORAGE_CONNECTION_STRING too: keep one");
-    if (*config->blob_connection_string)
-        return azure_account_from_connection_string(
-            account, config->blob_connection_string, config->blob_container, e);
-    if (!*url)
+    if (!*url && !*config->blob_connection_string && !*config->storage_account)
         url = DEFAULT_URL;
     if (is_file_url(url))
         return parse_file_url(url, path, e);
-    return azure_account_from_url(account, url, config->blob_account_key, e);
+    return azure_account_from_config(account, config, e);
 }
 
 bool blob_settings_check(const struct config *config, struct error *e)

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/blob/blob.h"
+#include "tests/support/settings.h"
 
 Suite *directory_store_suite(void);
 
@@ -433,25 +434,24 @@ static const struct {
     {"file://", "", "three slashes"},
     {"file:///a%00b", "", "NUL"},
     {"ftp://a/b", "", "not an http or https URL"},
-    {"https://store1.blob.core.windows.net/jobgate", "", "AZURE_STORAGE_KEY"},
+    {"http://127.0.0.1:10000/devstoreaccount1/jobgate", "", "AZURE_STORAGE_KEY"},
+    {"https://store1.blob.core.windows.net/jobgate", "", NULL},
 };
 
 START_TEST(settings_are_checked)
 {
     char url[128];
     char connection_string[128];
-    char container[] = "jobgate";
-    char key[] = "";
-    struct config c = {.blob_url = url,
-        .blob_connection_string = connection_string,
-        .blob_container = container,
-        .blob_account_key = key};
+    struct config c;
     struct error e = {.text = ""};
 
-    snprintf(url, sizeof(url), "%s", settings[_i].url);
-    snprintf(connection_string, sizeof(connection_string), "%s", settings[_i].connection_string);
+    snprintf(url, sizeof(url), "BLOB_URL=%s", settings[_i].url);
+    snprintf(connection_string, sizeof(connection_string), "AZURE_STORAGE_CONNECTION_STRING=%s",
+        settings[_i].connection_string);
+    settings_load(&c, (const char *const[]){url, connection_string, NULL});
     ck_assert_int_eq(blob_settings_check(&c, &e), !settings[_i].says);
     ck_assert_msg(!settings[_i].says || strstr(e.text, settings[_i].says), "%s", e.text);
+    config_release(&c);
 }
 END_TEST
 

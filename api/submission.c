@@ -4,8 +4,6 @@
 #include "common/base/mem.h"
 
 enum {
-    COMPLAINTS_SIZE = 16384,
-    PLACE_SIZE = 1024,
     TIMEOUT_MAX_S = 86400,
     ATTEMPTS_MAX = 100,
     DELAY_MAX_S = 31536000,
@@ -17,68 +15,22 @@ enum {
 #define DEFAULT_QUEUE "default"
 #define DEFAULT_RAW_TYPE "application/octet-stream"
 
-/* ---- complaints ---- */
-
-void complaints_init(struct complaints *c)
-{
-    buf_init(&c->text, COMPLAINTS_SIZE + 1); /* the one is for finish's bracket */
-    c->count = 0;
-}
-
-void complaints_release(struct complaints *c)
-{
-    buf_release(&c->text);
-}
-
-/* where is "pointer" or "parameter"; base and name (NULL: the base itself) make the place. */
-static void complain(
-    struct complaints *c, const char *where, const char *base, const char *name, const char *detail)
-{
-    AUTO_BUF struct buf place = BUF(PLACE_SIZE); /* more than that is cut off */
-    size_t before = c->text.length;
-
-    if (strcmp(where, "pointer") == 0) {
-        buf_append_text(&place, base);
-        if (name)
-            json_write_pointer_step(&place, name);
-    } else {
-        buf_append(&place, name, strnlen(name, PLACE_SIZE));
-    }
-    buf_append_text(&c->text, c->count++ ? ",{\"" : ",\"errors\":[{\"");
-    buf_append_text(&c->text, where);
-    buf_append_text(&c->text, "\":");
-    json_write_string(&c->text, place.data, place.length);
-    json_write_member(&c->text, "detail", detail);
-    buf_append_char(&c->text, '}');
-    if (buf_is_overflown(&c->text) || c->text.length > COMPLAINTS_SIZE) { /* the first ones must do */
-        c->text.is_overflown = false;
-        c->text.length = before;
-        c->text.data[before] = '\0';
-    }
-}
-
-static bool finish(struct complaints *c, struct error *e)
-{
-    if (c->count == 0)
-        return true;
-    buf_append_char(&c->text, ']');
-    return error_set(e, ERROR_INVALID, "%zu of the values %s not valid: see errors", c->count,
-        c->count == 1 ? "is" : "are");
-}
-
 /* ---- options: one row each, the same for body and query ---- */
 
 /* What an option's check works on. */
 struct option_context {
     struct submission *out;
     struct complaints *complaints;
-    const char *where;
+    bool is_parameter; /* of the query; else a member of the body */
     const char *name;
 };
 
 static void complain_here(const struct option_context *o, const char *detail)
 {
-    complain(o->complaints, o->where, "", o->name, detail);
+    if (o->is_parameter)
+        complain_parameter(o->complaints, o->name, detail);
+    else
+        complain_pointer(o->complaints, "", o->name, detail);
 }
 
 static void set_name(const struct option_context *o, const json_t *value, char out[NAME_SIZE])
@@ -183,12 +135,11 @@ static bool is_metadata_name(const char *name)
 static void check_metadata_pair(const struct option_context *o, const char *name, const json_t *value)
 {
     if (!is_metadata_name(name))
-        complain(o->complaints, "pointer", "/metadata", name,
+        complain_pointer(o->complaints, "/metadata", name,
             "is not a name of metadata: 1 to 64 of A-Z a-z 0-9 _, the first no digit");
     if (!json_is_string(value) || json_string_length(value) > METADATA_VALUE_MAX ||
         strlen(json_string_value(value)) != json_string_length(value))
-        complain(
-            o->complaints, "pointer", "/metadata", name, "is not a text of up to 1024 bytes without NUL");
+        complain_pointer(o->complaints, "/metadata", name, "is not a text of up to 1024 bytes without NUL");
 }
 
 static void set_metadata(const struct option_context *o, json_t *value)
@@ -250,7 +201,7 @@ static void read_members(json_t *document, struct submission *out, struct compla
     json_object_foreach(document, name, value)
     {
         const struct option *option = find_option(name);
-        struct option_context context = {out, c, "pointer", name};
+        struct option_context context = {out, c, false, name};
 
         if (option)
             option->set(&context, value);
@@ -259,7 +210,7 @@ static void read_members(json_t *document, struct submission *out, struct compla
                                     "run_at, expires_at, unique_key and metadata are");
     }
     if (!json_object_get(document, "type"))
-        complain(c, "pointer", "", "type", "is missing: the name of the job type to run");
+        complain_pointer(c, "", "type", "is missing: the name of the job type to run");
 }
 
 bool submission_from_json(
@@ -275,8 +226,8 @@ bool submission_from_json(
     if (json_is_object(document))
         read_members(document, &s, c);
     else
-        complain(c, "pointer", "", NULL, "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
-    if (!finish(c, e)) {
+        complain_pointer(c, "", NULL, "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
+    if (!complaints_finish(c, e)) {
         submission_release(&s);
         return false;
     }
@@ -289,7 +240,7 @@ bool submission_from_json(
 static void read_parameter(const struct evkeyval *pair, struct submission *out, struct complaints *c)
 {
     const struct option *option = find_option(pair->key);
-    struct option_context context = {out, c, "parameter", pair->key};
+    struct option_context context = {out, c, true, pair->key};
     AUTO(json) json_t *value = NULL;
     struct error e;
 
@@ -319,17 +270,17 @@ bool submission_from_raw(const struct evkeyvalq *query, const char *content_type
     begin(&s, DEFAULT_RAW_TYPE);
     for (const struct evkeyval *pair = query->tqh_first; pair; pair = pair->next.tqe_next)
         if (stands_before(query, pair, pair->key))
-            complain(c, "parameter", "", pair->key, "stands more than once");
+            complain_parameter(c, pair->key, "stands more than once");
         else
             read_parameter(pair, &s, c);
     if (!stands_before(query, NULL, "type"))
-        complain(c, "parameter", "", "type",
-            "is missing: name the job type (?type=…), or send a job as application/json");
+        complain_parameter(
+            c, "type", "is missing: name the job type (?type=…), or send a job as application/json");
     if (content_type && strlen(content_type) >= sizeof(s.spec.content_type))
-        complain(c, "parameter", "", "Content-Type", "is longer than 127 bytes");
+        complain_parameter(c, "Content-Type", "is longer than 127 bytes");
     else if (content_type)
         snprintf(s.spec.content_type, sizeof(s.spec.content_type), "%s", content_type);
-    if (!finish(c, e)) {
+    if (!complaints_finish(c, e)) {
         submission_release(&s);
         return false;
     }

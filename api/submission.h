@@ -8,6 +8,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#include "api/complaints.h"
 #include "common/base/buf.h"
 #include "common/base/error.h"
 #include "common/queue/queue.h"
@@ -20,16 +21,6 @@ struct submission {
     const char *payload;  /* borrowed from the body */
     size_t payload_length;
 };
-
-/* Every mistake found, as members of a problem: `,"errors":[{"pointer":"/queue","detail":"…"},…]`;
- * "parameter" stands for "pointer" where the query is meant. */
-struct complaints {
-    struct buf text;
-    size_t count;
-};
-
-void complaints_init(struct complaints *c);
-void complaints_release(struct complaints *c);
 
 /* Reads a JSON body. out is to be released on success. The payload is the text of its member, as it stands in
  * the body. Fails: BAD_JSON; INVALID with every mistake in complaints. */

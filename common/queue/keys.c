@@ -136,3 +136,18 @@ void key_job(const struct job_id *id, struct key *out)
     append_text(out, "job:");
     append_text(out, id->text);
 }
+
+void key_schedules(enum schedule_key which, struct key *out)
+{
+    static const char *const names[] = {
+        [SCHEDULE_NAMES] = "names",
+        [SCHEDULE_TEXT] = "text",
+        [SCHEDULE_RECORD] = "record",
+        [SCHEDULE_DUE] = "due",
+        [SCHEDULE_LAST] = "last",
+    };
+
+    out->length = 0;
+    append_text(out, "jobgate:{schedules}:");
+    append_text(out, names[which]);
+}

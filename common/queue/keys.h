@@ -38,4 +38,8 @@ void key_job_pattern(const struct shard *shard, struct key *out);
 void key_queues(struct key *out); /* the names of all queues; in a slot of its own */
 void key_job(const struct job_id *id, struct key *out);
 
+/* What is kept of schedules; all in one slot. See schedules.h. */
+enum schedule_key { SCHEDULE_NAMES, SCHEDULE_TEXT, SCHEDULE_RECORD, SCHEDULE_DUE, SCHEDULE_LAST };
+void key_schedules(enum schedule_key which, struct key *out);
+
 #endif

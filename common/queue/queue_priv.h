@@ -5,6 +5,7 @@
 #define JOBGATE_QUEUE_PRIV_H
 
 #include "common/queue/queue.h"
+#include "common/queue/schedules.h"
 #include "common/queue/scripts.h"
 
 struct queue {
@@ -34,6 +35,9 @@ struct pending {
         queue_records_got *records_got;
         queue_overlooked *overlooked;
         queue_registered *registered;
+        schedule_put_done *schedule_put;
+        schedules_listed *schedules_listed;
+        schedules_due_found *schedules_due;
     } done;
     void *arg;
     struct job_id id; /* of queue_get */

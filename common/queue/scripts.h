@@ -27,7 +27,12 @@
     SCRIPT(PURGE, purge)                                                                                     \
     SCRIPT(WHERE, where)                                                                                     \
     SCRIPT(COUNT_PLACES, count_places)                                                                       \
-    SCRIPT(PEEK, peek)
+    SCRIPT(PEEK, peek)                                                                                       \
+    SCRIPT(SCHEDULE_PUT, schedule_put)                                                                       \
+    SCRIPT(SCHEDULE_LIST, schedule_list)                                                                     \
+    SCRIPT(SCHEDULE_DELETE, schedule_delete)                                                                 \
+    SCRIPT(SCHEDULE_DUE, schedule_due)                                                                       \
+    SCRIPT(SCHEDULE_ADVANCE, schedule_advance)
 
 enum queue_script {
 #define SCRIPT(id, name) SCRIPT_##id,

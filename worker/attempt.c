@@ -135,10 +135,11 @@ struct attempt *attempt_find(const struct worker *w, const struct job_id *id)
 
 /* ---- settling ---- */
 
-/* Tries that failed before, this one among them; those whose worker vanished do not count. */
+/* Tries that failed before, this one among them; those whose worker vanished do not count, nor those that are
+ * excused. */
 static void plan_retry(struct attempt *a)
 {
-    int failures = a->job.attempt - a->job.lost;
+    int failures = a->job.attempt - a->job.excused - a->job.lost;
 
     if (a->handler)
         a->delay_ms =
@@ -277,6 +278,8 @@ static void remove_result(struct attempt *a)
 void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
 {
     conclude(a, verdict);
+    if (verdict == SETTLE_STALE)
+        consumer_doubt(a->consumer);
     if (verdict == SETTLE_CANCELLED && !a->has_failed && !a->result.is_inline)
         remove_result(a);
     else
@@ -541,7 +544,7 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
         return;
     }
     handler_keep(a->handler);
-    if (a->job.attempt > 1 || a->job.was_returned)
+    if (a->job.attempt > 1)
         look_for_result(a);
     else
         run(a);

@@ -87,7 +87,7 @@ static void unreserve(struct consumer *c, size_t count)
     c->worker->reserved_count -= count;
 }
 
-static void doubt(struct consumer *c)
+void consumer_doubt(struct consumer *c)
 {
     c->is_doubtful = true;
     timer_start(&c->doubt_again, DOUBT_AGAIN_MS);
@@ -103,7 +103,7 @@ static void on_rested(void *arg)
 /* A command was answered with an error, or not at all. */
 static void take_failure(struct consumer *c, const char *what, const struct error *e)
 {
-    doubt(c);
+    consumer_doubt(c);
     if (e->code == ERROR_STOPPED)
         return;
     timer_start(&c->rest, REST_MS);
@@ -169,7 +169,7 @@ static void start(struct consumer *c, const struct job_id *ids, size_t count)
     memcpy(claim->ids, ids, count * sizeof(*ids));
     if (!queue_start(c->worker->queue, &c->shard, c->name, ids, count, on_started, claim, &e)) {
         free(claim);
-        doubt(c); /* they stay in the list until Redis is back */
+        consumer_doubt(c); /* they stay in the list until Redis is back */
         return;
     }
     fault_point(FAULT_START_SENT);
@@ -199,7 +199,7 @@ static void give_back(struct consumer *c, const struct job_id *ids, size_t count
     c->is_comparing = true;
     if (!queue_give_back(c->worker->queue, &c->shard, c->name, ids, count, on_gave_back, c, &e)) {
         c->is_comparing = false;
-        doubt(c);
+        consumer_doubt(c);
         return;
     }
     fault_point(FAULT_GIVE_BACK_SENT);
@@ -328,7 +328,7 @@ void consumer_cut_off(struct consumer *c)
 {
     settler_abandon(c->settler);
     attempts_abandon(c);
-    doubt(c);
+    consumer_doubt(c);
 }
 
 static void on_lease_held(void *arg)
@@ -396,7 +396,7 @@ void consumer_redis_lost(struct consumer *c)
 {
     upkeep_end(c->upkeep);
     audit_end(c->audit);
-    doubt(c);
+    consumer_doubt(c);
 }
 
 static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error *UNUSED(e))
@@ -408,12 +408,12 @@ static void on_unregistered(void *arg, int64_t UNUSED(count), const struct error
         c->worker); /* a registration that stayed is cleared by others when its lease is over */
 }
 
-/* With a lease of no length it is silent enough: its empty list and its registration go. */
+/* Its empty list and its registration go. */
 static void unregister(struct consumer *c)
 {
     struct error e;
 
-    if (!queue_reap(c->worker->queue, &c->shard, c->name, 0, (int)c->worker->config->max_lost, NULL, 0,
+    if (!queue_reap(c->worker->queue, &c->shard, c->name, true, (int)c->worker->config->max_lost, NULL, 0,
             on_unregistered, c, &e))
         worker_consumer_left(c->worker);
     fault_point(FAULT_LEAVE_SENT);
@@ -518,6 +518,7 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
         abort(); /* worker_new parsed it before */
     c->blocking = redis_new(w->loop, &options);
     c->blocking_queue = queue_new(c->blocking);
+    queue_on_stray(c->blocking_queue, worker_on_stray, w);
     redis_url_wipe(&url);
     return c;
 }

@@ -30,6 +30,10 @@ bool consumer_is_taking(const struct consumer *c);
 /* Takes up to count jobs. Only when it can. */
 void consumer_take(struct consumer *c, size_t count);
 
+/* Redis and this process may differ on what it holds: what stands in the worker's list and has no attempt
+ * here is given back. */
+void consumer_doubt(struct consumer *c);
+
 /* The main connection is there; or it was lost: what was under way on it is unknown. */
 void consumer_redis_ready(struct consumer *c);
 void consumer_redis_lost(struct consumer *c);

@@ -71,8 +71,9 @@ static void renew(void *arg)
     if (s->is_renewing || !s->worker)
         return;
     s->sent_ms = clock_steady_ms();
-    s->is_renewing =
-        queue_renew(s->queue, s->shard, s->worker, !s->is_registered, s->slots, on_renewed, s, &e);
+    s->is_renewing = queue_renew(s->queue, s->shard,
+        &(struct registration){.name = s->worker, .slots = s->slots, .lease_ms = s->lease_ms},
+        !s->is_registered, on_renewed, s, &e);
     if (!s->is_renewing)
         snprintf(s->trouble, sizeof(s->trouble), "%s", e.text);
     fault_point(FAULT_RENEW_SENT);

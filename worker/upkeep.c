@@ -9,6 +9,7 @@ enum {
     PROMOTE_MS = 50, /* one worker alone looks so often for due jobs; several share the looking */
     PROMOTE_MAX_MS = 1000,
     NAMES_MAX = 16,
+    LOOK_MAX_MS = 5000, /* others may have shorter leases than this worker */
 };
 
 struct upkeep {
@@ -43,6 +44,8 @@ static void end_round(struct upkeep *u)
 {
     int64_t wait_ms = u->worker->config->lease_ms / 4;
 
+    if (wait_ms > LOOK_MAX_MS)
+        wait_ms = LOOK_MAX_MS;
     u->name_count = 0;
     if (u->is_active)
         timer_start(&u->reap, wait_ms - rand() % (wait_ms / 4 + 1)); /* NOLINT: spreads the load, no secret */
@@ -62,8 +65,8 @@ static void on_reaped(void *arg, int64_t count, const struct error *e)
     u->has_complained = false;
     if (count > 0) {
         metrics_add(u->worker->metrics, METRIC_JOBS_REAPED, (double)count);
-        log_warn(&log_context, "worker %s was silent for %lld ms: %lld of its jobs of queue %s go back", name,
-            (long long)u->worker->config->lease_ms, (long long)count, u->shard->queue);
+        log_warn(&log_context, "the lease of worker %s is over: %lld of its jobs of queue %s go back", name,
+            (long long)count, u->shard->queue);
     }
     next_list(u);
 }
@@ -77,8 +80,8 @@ static void on_listed(void *arg, const struct job_id *ids, size_t count, const s
 
     fault_point(FAULT_LIST_ANSWERED);
     /* The newest first: what the next round puts at the head of the queue goes before them. */
-    if (e || !queue_reap(u->worker->queue, u->shard, u->names[u->name_count], config->lease_ms,
-                 (int)config->max_lost, ids + surplus, count - surplus, on_reaped, u, &failure))
+    if (e || !queue_reap(u->worker->queue, u->shard, u->names[u->name_count], false, (int)config->max_lost,
+                 ids + surplus, count - surplus, on_reaped, u, &failure))
         end_round(u);
     else
         fault_point(FAULT_REAP_SENT);
@@ -124,7 +127,7 @@ static void reap(void *arg)
         timer_start(&u->reap, u->reachable_since_ms + lease_ms - clock_steady_ms());
         return;
     }
-    if (!queue_silent(u->worker->queue, u->shard, lease_ms, on_named, u, &e))
+    if (!queue_silent(u->worker->queue, u->shard, on_named, u, &e))
         end_round(u);
     else
         fault_point(FAULT_SILENT_SENT);

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LAST_WORD_MS = 3000, HOST_MAX = 32 };
+enum { LAST_WORD_MS = 3000, HOST_MAX = 32, STRAY_SHOWN_MAX = 80 };
 
 static const struct log_context log_context = {.component = "worker"};
 
@@ -70,6 +70,16 @@ static void pump_all(void *arg)
         consumer_pump(w->consumers[i]);
     share_room(w);
     stop_when_done(w);
+}
+
+void worker_on_stray(void *worker, const struct shard *shard, const char *text, size_t length)
+{
+    const struct worker *w = worker;
+
+    metrics_add(w->metrics, METRIC_STRAYS, 1);
+    log_error(&log_context,
+        "queue %s held \"%.*s\", which is the id of none of its jobs; it was removed: who wrote it?",
+        shard->queue, (int)(length < STRAY_SHOWN_MAX ? length : STRAY_SHOWN_MAX), text);
 }
 
 void worker_attempt_ended(struct worker *w)
@@ -220,6 +230,7 @@ static bool connect_redis(struct worker *w, struct error *e)
         return false;
     w->redis = redis_new(w->loop, &options);
     w->queue = queue_new(w->redis);
+    queue_on_stray(w->queue, worker_on_stray, w);
     redis_url_wipe(&url);
     return true;
 }

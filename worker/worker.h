@@ -59,6 +59,9 @@ size_t worker_room(const struct worker *w);
 /* Something changed that may let consumers go on: they are asked at the end of this turn. */
 void worker_pump(struct worker *w);
 
+/* For queue_on_stray; arg is the worker. */
+void worker_on_stray(void *worker, const struct shard *shard, const char *text, size_t length);
+
 /* An attempt ended and is gone. */
 void worker_attempt_ended(struct worker *w);
 

@@ -1,10 +1,15 @@
 #include "common/queue/queue_priv.h"
 
-static struct pending *pending_listed(queue_listed *done, void *arg)
+/* What comes out of a worker's list, or has just got there. */
+static struct pending *pending_taken(
+    struct queue *q, const struct shard *shard, const char *worker, queue_listed *done, void *arg)
 {
     struct pending *p = queue_pending(arg);
+    struct key key;
 
     p->done.listed = done;
+    key_taken(shard, worker, &key);
+    p->guard = queue_guard(q, shard, &key, false);
     return p;
 }
 
@@ -13,9 +18,9 @@ static void on_waited(void *arg, const redisReply *reply, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
     struct job_id id;
-    struct error malformed;
-    size_t count = !e && reply->type == REDIS_REPLY_STRING && id_parse(reply->str, &id, &malformed);
+    size_t count = !e && queue_read_id(p.guard, reply, &id);
 
+    free(p.guard);
     free(arg);
     p.done.listed(p.arg, count ? &id : NULL, count, e);
 }
@@ -33,7 +38,7 @@ bool queue_wait(struct queue *q, const struct shard *shard, const char *worker, 
     redis_request_add_text(&q->request, "RIGHT");
     redis_request_add_text(&q->request, "LEFT");
     redis_request_add_text(&q->request, seconds);
-    return queue_send(q, block_ms, on_waited, pending_listed(done, arg), e);
+    return queue_send(q, block_ms, on_waited, pending_taken(q, shard, worker, done, arg), e);
 }
 
 bool queue_take(struct queue *q, const struct shard *shard, const char *worker, size_t count,
@@ -45,13 +50,13 @@ bool queue_take(struct queue *q, const struct shard *shard, const char *worker, 
     ADD_KEYS(q, shard, key_workers);
     redis_request_add_int(&q->request, (int64_t)count);
     redis_request_add_text(&q->request, worker);
-    return queue_send(q, 0, queue_on_listed, pending_listed(done, arg), e);
+    return queue_send(q, 0, queue_on_listed, pending_taken(q, shard, worker, done, arg), e);
 }
 
 bool queue_list_taken(struct queue *q, const struct shard *shard, const char *worker, queue_listed *done,
     void *arg, struct error *e)
 {
-    struct pending *p = pending_listed(done, arg);
+    struct pending *p = pending_taken(q, shard, worker, done, arg);
 
     p->is_reversed = true; /* the newest stands at the left end */
     redis_request_begin(&q->request, 4);

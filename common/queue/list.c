@@ -22,10 +22,12 @@ void queue_on_listed(void *arg, const redisReply *reply, const struct error *e)
 
     free(arg);
     if (e) {
+        free(p.guard);
         p.done.listed(p.arg, NULL, 0, e);
         return;
     }
-    ids = queue_read_ids(reply, 0, &count);
+    ids = queue_read_ids(p.guard, reply, 0, &count);
+    free(p.guard);
     if (p.is_reversed)
         queue_reverse_ids(ids, count);
     p.done.listed(p.arg, ids, count, NULL);

@@ -32,17 +32,31 @@ static int64_t find_number(const redisReply *pairs, const char *name)
     return 0;
 }
 
-static void read_workers(struct queue_overview *o, const redisReply *seen, const redisReply *slots)
+/* "<slots> <lease in ms>", as renew writes it: the last heartbeat came a lease before the lease's end. */
+static void read_slots(struct worker_overview *w, const redisReply *slots)
 {
-    o->workers = mem_array(seen->elements / 2 + 1, sizeof(*o->workers));
-    for (size_t i = 0; i + 1 < seen->elements; i += 2) {
+    char *rest;
+    int64_t lease_ms;
+
+    if (slots->type != REDIS_REPLY_STRING)
+        return;
+    w->slots = strtoll(slots->str, &rest, 10);
+    lease_ms = strtoll(rest, NULL, 10);
+    w->seen_ms = lease_ms > 0 && w->seen_ms > lease_ms ? w->seen_ms - lease_ms : 0;
+}
+
+static void read_workers(struct queue_overview *o, const redisReply *ends, const redisReply *slots)
+{
+    o->workers = mem_array(ends->elements / 2 + 1, sizeof(*o->workers));
+    for (size_t i = 0; i + 1 < ends->elements; i += 2) {
         struct worker_overview *w = &o->workers[o->worker_count];
 
-        if (seen->element[i]->type != REDIS_REPLY_STRING || seen->element[i]->len >= WORKER_ID_SIZE)
+        if (ends->element[i]->type != REDIS_REPLY_STRING || ends->element[i]->len >= WORKER_ID_SIZE)
             continue;
-        memcpy(w->name, seen->element[i]->str, (size_t)seen->element[i]->len + 1);
-        w->seen_ms = read_number(seen->element[i + 1]);
-        w->slots = i / 2 < slots->elements ? read_number(slots->element[i / 2]) : 0;
+        memcpy(w->name, ends->element[i]->str, (size_t)ends->element[i]->len + 1);
+        w->seen_ms = read_number(ends->element[i + 1]);
+        if (i / 2 < slots->elements)
+            read_slots(w, slots->element[i / 2]);
         o->worker_count++;
     }
 }

@@ -29,23 +29,11 @@ struct pending *queue_pending(void *arg)
     return p;
 }
 
-struct job_id *queue_read_ids(const redisReply *reply, size_t from, size_t *count)
-{
-    struct job_id *ids = mem_array(reply->elements + 1, sizeof(*ids));
-    struct error e;
-
-    *count = 0;
-    for (size_t i = from; i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_STRING &&
-            id_parse(reply->element[i]->str, &ids[*count], &e))
-            ++*count;
-    return ids;
-}
-
 bool queue_send(struct queue *q, int64_t block_ms, redis_done *done, struct pending *p, struct error *e)
 {
     if (redis_send(q->redis, &q->request, block_ms, done, p, e))
         return true;
+    free(p->guard);
     free(p);
     return false;
 }

@@ -26,6 +26,11 @@ struct queue *queue_new(struct redis *r);
 struct queue *queue_free(
     struct queue *q); /* takes NULL; returns NULL; what is pending must have been answered */
 
+/* Something stood where the ids of a shard's jobs do, in a worker's list or among the scheduled ones, and is
+ * none: nobody could ever run it. It was removed. text is as it stood there, not terminated. */
+typedef void queue_stray_found(void *arg, const struct shard *shard, const char *text, size_t length);
+void queue_on_stray(struct queue *q, queue_stray_found *found, void *arg);
+
 /* ---- answers that several verbs have; valid inside the callback only ---- */
 
 /* ids of jobs; what is no job id in a list is left out. */
@@ -299,22 +304,28 @@ bool queue_give_back(struct queue *q, const struct shard *shard, const char *wor
 typedef void queue_renewed(void *arg, size_t worker_count, const struct job_id *revoked, size_t revoked_count,
     const struct error *e);
 
-/* A worker's heartbeat on a shard. is_first registers it, with how many jobs it runs at once. */
-bool queue_renew(struct queue *q, const struct shard *shard, const char *worker, bool is_first, int64_t slots,
+/* How a worker registers itself. */
+struct registration {
+    const char *name; /* borrowed */
+    int64_t slots;    /* how many jobs it runs at once */
+    int64_t lease_ms; /* how long after a heartbeat it counts as vanished; each worker's is its own */
+};
+
+/* A worker's heartbeat on a shard. is_first registers it. */
+bool queue_renew(struct queue *q, const struct shard *shard, const struct registration *worker, bool is_first,
     queue_renewed *done, void *arg, struct error *e) MUST_CHECK;
 
-/* Workers whose lists are to be looked after: silent for lease_ms, or reaped before. */
-bool queue_silent(struct queue *q, const struct shard *shard, int64_t lease_ms, queue_named *done, void *arg,
-    struct error *e) MUST_CHECK;
+/* Workers whose lists are to be looked after: their lease is over, or they were reaped before. */
+bool queue_silent(
+    struct queue *q, const struct shard *shard, queue_named *done, void *arg, struct error *e) MUST_CHECK;
 
 /* How many jobs were moved; -1 when the worker turned out to be alive. */
 typedef void queue_reaped(void *arg, int64_t count, const struct error *e);
 
-/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then. A
- * lease_ms of 0 makes any worker a silent one: so one leaves by itself. */
-bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, int64_t lease_ms,
-    int max_lost, const struct job_id *ids, size_t count, queue_reaped *done, void *arg,
-    struct error *e) MUST_CHECK;
+/* Gives the jobs `ids` of a silent worker's list back, and forgets the worker when its list is empty then.
+ * is_leaving: whoever it is, it goes by itself and its lease does not count. */
+bool queue_reap(struct queue *q, const struct shard *shard, const char *worker, bool is_leaving, int max_lost,
+    const struct job_id *ids, size_t count, queue_reaped *done, void *arg, struct error *e) MUST_CHECK;
 
 /* ids of jobs that are due, and how long until the next one (-1 = there is none). Valid inside the callback
  * only. */

@@ -12,6 +12,16 @@ struct queue {
     struct redis *redis;
     struct redis_request request; /* what is being written; reused */
     struct buf record;            /* likewise */
+    queue_stray_found *stray_found;
+    void *stray_arg;
+};
+
+/* Where the ids of an answer stand, so that what is none can be removed there. */
+struct guard {
+    struct queue *queue;
+    struct shard shard;
+    struct key key;
+    bool is_sorted; /* a sorted set, else a list */
 };
 
 /* A verb under way: what to call with the answer. Released by the one who reads the answer. */
@@ -40,8 +50,9 @@ struct pending {
         schedules_due_found *schedules_due;
     } done;
     void *arg;
-    struct job_id id; /* of queue_get */
-    bool is_reversed; /* of a list: the answer has the last first */
+    struct job_id id;    /* of queue_get */
+    bool is_reversed;    /* of a list: the answer has the last first */
+    struct guard *guard; /* of lists that only workers read; else NULL. Owned */
 };
 
 /* Sends q->request; takes p, and frees it when it fails. */
@@ -74,9 +85,15 @@ void queue_on_counted(void *arg, const redisReply *reply, const struct error *e)
 /* Hands an array of ids to p's `listed`; a redis_done. */
 void queue_on_listed(void *arg, const redisReply *reply, const struct error *e);
 void queue_add_job_keys(struct queue *q, const struct job_id *ids, size_t count);
-/* Reads the ids of an array from its element `from` on; what is no id is left out. Returns a list that the
- * caller frees. */
-struct job_id *queue_read_ids(const redisReply *reply, size_t from, size_t *count);
+/* Returns one that free() releases. */
+struct guard *queue_guard(struct queue *q, const struct shard *shard, const struct key *key, bool is_sorted);
+
+/* Reads an id. What is none of a job of g's shard is removed from where it stands; with g NULL any id will do
+ * and nothing is removed. */
+bool queue_read_id(const struct guard *g, const redisReply *text, struct job_id *id);
+
+/* The same for the elements of an array from `from` on. Returns a list that the caller frees. */
+struct job_id *queue_read_ids(const struct guard *g, const redisReply *reply, size_t from, size_t *count);
 
 void queue_reverse_ids(struct job_id *ids, size_t count);
 

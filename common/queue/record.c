@@ -2,7 +2,7 @@
 #include "common/base/json.h"
 #include "common/base/mem.h"
 
-enum { HEAD_LENGTH = 10, SECTION_MAX = 65535 };
+enum { HEAD_LENGTH = 12, SECTION_MAX = 65535 };
 
 static const struct {
     char letter;
@@ -78,13 +78,13 @@ bool record_encode_new(
     size_t start = out->length;
     size_t length;
 
-    buf_append(out, "1q\0\0\0\0\0\0\0\0", HEAD_LENGTH);
+    buf_append(out, "1q\0\0\0\0\0\0\0\0\0\0", HEAD_LENGTH);
     write_spec(spec, out);
     length = out->length - start - HEAD_LENGTH;
     if (buf_is_overflown(out) || length > SECTION_MAX)
         return error_set(e, ERROR_TOO_BIG, "type, options and metadata take more than %d bytes", SECTION_MAX);
-    out->data[start + 6] = (char)(length >> 8);
-    out->data[start + 7] = (char)length;
+    out->data[start + 8] = (char)(length >> 8);
+    out->data[start + 9] = (char)length;
     if (!buf_append(out, payload, payload_length))
         return error_set(e, ERROR_TOO_BIG, "the payload has %zu bytes", payload_length);
     return true;
@@ -228,15 +228,6 @@ static bool decode_status(const char *text, size_t length, struct job *job, stru
            decode_failure(json_object_get(object, "error"), job, e);
 }
 
-/* The last member of a status, if it is there. */
-static bool says_returned(const char *status, size_t length)
-{
-    static const char member[] = "\"returned\":true}";
-    size_t size = sizeof(member) - 1;
-
-    return length > size && memcmp(status + length - size, member, size) == 0;
-}
-
 static bool decode(const struct job_id *id, const char *text, size_t length, bool has_status, struct job *job,
     struct error *e)
 {
@@ -250,13 +241,13 @@ static bool decode(const struct job_id *id, const char *text, size_t length, boo
     if (!find_state(text[1], &job->state))
         return bad(e, "its state is none that is known");
     job->attempt = head[2] << 8 | head[3];
-    job->crashes = head[4];
-    job->lost = head[5];
-    spec_length = (size_t)(head[6] << 8 | head[7]);
-    status_length = (size_t)(head[8] << 8 | head[9]);
+    job->excused = head[4] << 8 | head[5];
+    job->crashes = head[6];
+    job->lost = head[7];
+    spec_length = (size_t)(head[8] << 8 | head[9]);
+    status_length = (size_t)(head[10] << 8 | head[11]);
     if (HEAD_LENGTH + spec_length + status_length > length)
         return bad(e, "it is cut short");
-    job->was_returned = says_returned(text + HEAD_LENGTH + spec_length, status_length);
     job->payload = text + HEAD_LENGTH + spec_length + status_length;
     job->payload_length = length - HEAD_LENGTH - spec_length - status_length;
     if (decode_spec(text + HEAD_LENGTH, spec_length, &job->spec, e) &&

@@ -4,17 +4,16 @@
  *
  *     byte 0      '1', the version of the form
  *     byte 1      the state's letter (below)
- *     bytes 2-3   attempt: tries started, big-endian
- *     byte 4      crashes: tries that ended because the handler died
- *     byte 5      lost: tries that ended because the worker vanished
- *     bytes 6-7   length of the spec
- *     bytes 8-9   length of the status
+ *     bytes 2-3   attempt: tries started, big-endian; it never goes down, so that no two tries share a number
+ *     bytes 4-5   excused: tries that count as nothing: given back, or from before a replay
+ *     byte 6      crashes: tries that ended because the handler died
+ *     byte 7      lost: tries that ended because the worker vanished
+ *     bytes 8-9   length of the spec
+ *     bytes 10-11 length of the status
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
  *                 owner, traceparent, max_attempts, expires_at (Unix ms), metadata
  *     status      JSON: where it stands; empty while it is queued: worker, started_at,
- *                 finished_at, due_at (Unix ms), result, error (of the last try);
- *                 {"returned":true} while it is queued after a try that was given back, and at the end of the
- *                 next try's status
+ *                 finished_at, due_at (Unix ms), result, error (of the last try)
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
  *
  * What can be derived is not stored: the time of the submission stands in the id, the blob's name follows
@@ -55,7 +54,7 @@ enum {
     TRACEPARENT_SIZE = 56,
     MD5_SIZE = 25, /* base64 with its NUL */
     METADATA_MAX = 8192,
-    RECORD_OVERHEAD_MAX = 10 + 2 * 65535,
+    RECORD_OVERHEAD_MAX = 12 + 2 * 65535,
 };
 
 #define CONTENT_TYPE_JSON "application/json"
@@ -84,12 +83,12 @@ struct job_result {
 struct job {
     struct job_id id;
     enum job_state state;
-    int attempt;
+    int attempt; /* the number of the last try that was started; 0 = none was */
+    int excused; /* tries that are not held against it, besides crashes and lost workers */
     int crashes;
     int lost;
     struct job_spec spec;
     char worker[WORKER_ID_SIZE];
-    bool was_returned;   /* a try that does not count was given back; it may have stored its result */
     int64_t started_ms;  /* Unix time; 0 = not yet */
     int64_t finished_ms; /* Unix time; 0 = not yet */
     int64_t due_ms;      /* of one that is scheduled after a failure: Unix time of its next try */

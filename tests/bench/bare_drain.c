@@ -15,7 +15,7 @@
 #include "common/queue/scripts.h"
 #include "tests/bench/bench.h"
 
-enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 16 + 8 * BATCH, HEAD_LENGTH = 10 };
+enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 16 + 8 * BATCH, HEAD_LENGTH = 12 };
 
 #define WORKER "bench.01JD0000000000000000000000"
 #define STATUS ",\"result\":{\"size\":%zu,\"content_type\":\"application/json\",\"inline\":true}"
@@ -135,7 +135,7 @@ static const char *payload_of(const redisReply *record, size_t *length)
 
     if (record->type != REDIS_REPLY_STRING || record->len < HEAD_LENGTH)
         die("a job was not started");
-    before = HEAD_LENGTH + (size_t)(head[6] << 8 | head[7]) + (size_t)(head[8] << 8 | head[9]);
+    before = HEAD_LENGTH + (size_t)(head[8] << 8 | head[9]) + (size_t)(head[10] << 8 | head[11]);
     *length = (size_t)record->len - before;
     return record->str + before;
 }

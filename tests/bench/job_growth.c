@@ -23,6 +23,7 @@ enum {
     TURNS = 25,
     PAYLOAD_LENGTH = 200,
     RETENTION_S = 86400,
+    LEASE_MS = 3600000,
 };
 
 #define WORKER "bench.01JD0000000000000000000000"
@@ -262,7 +263,9 @@ static void enter_worker(struct growth *g)
 {
     struct error e;
 
-    if (!queue_renew(g->session.queue, &shard, WORKER, true, DEPTH * BATCH, on_renewed, &g->session, &e))
+    if (!queue_renew(g->session.queue, &shard,
+            &(struct registration){.name = WORKER, .slots = DEPTH * BATCH, .lease_ms = LEASE_MS}, true,
+            on_renewed, &g->session, &e))
         die("%s", e.text);
     session_run(&g->session);
 }

@@ -30,12 +30,17 @@ static void name_worker(size_t number, char out[WORKER_ID_SIZE])
 }
 
 /* The name of one worker after the other. */
-static const char *next_worker(struct growth *g)
+static const char *next_name(struct growth *g)
 {
     static char name[WORKER_ID_SIZE];
 
     name_worker(g->turn++ % g->workers, name);
     return name;
+}
+
+static struct registration next_registration(struct growth *g)
+{
+    return (struct registration){.name = next_name(g), .slots = SLOTS, .lease_ms = LEASE_MS};
 }
 
 static void must(bool is_sent, const struct error *e)
@@ -78,9 +83,10 @@ static void on_entered(void *arg, size_t UNUSED(worker_count), const struct job_
 
 static void enter(struct growth *g)
 {
+    struct registration next = next_registration(g);
     struct error e;
 
-    must(queue_renew(g->session.queue, &shard, next_worker(g), true, SLOTS, on_entered, g, &e), &e);
+    must(queue_renew(g->session.queue, &shard, &next, true, on_entered, g, &e), &e);
 }
 
 static void on_submitted(void *arg, const struct submit_result *result, const struct error *e)
@@ -133,7 +139,7 @@ static void claim(struct growth *g)
 {
     struct error e;
 
-    must(queue_take(g->session.queue, &shard, next_worker(g), 1, on_took, g, &e), &e);
+    must(queue_take(g->session.queue, &shard, next_name(g), 1, on_took, g, &e), &e);
 }
 
 /* ---- what is measured ---- */
@@ -150,9 +156,10 @@ static void on_renewed(void *arg, size_t worker_count, const struct job_id *UNUS
 
 static void renew(struct growth *g)
 {
+    struct registration next = next_registration(g);
     struct error e;
 
-    must(queue_renew(g->session.queue, &shard, next_worker(g), false, SLOTS, on_renewed, g, &e), &e);
+    must(queue_renew(g->session.queue, &shard, &next, false, on_renewed, g, &e), &e);
 }
 
 static void on_named(void *arg, const char *const *names, size_t count, const struct error *e)
@@ -166,7 +173,7 @@ static void look_for_silent(struct growth *g)
 {
     struct error e;
 
-    must(queue_silent(g->session.queue, &shard, LEASE_MS, on_named, g, &e), &e);
+    must(queue_silent(g->session.queue, &shard, on_named, g, &e), &e);
 }
 
 static void on_due(

@@ -247,6 +247,28 @@ START_TEST(job_that_lands_in_the_list_of_a_reaped_worker_is_found)
 }
 END_TEST
 
+/* ---- each has its own lease ---- */
+
+/* The second looks every 250 ms, and has waited a lease of its own since it came. */
+START_TEST(nobody_is_reaped_by_a_shorter_lease_than_its_own)
+{
+    AUTO(free) char *id = NULL;
+
+    scene_start_worker(&s, (const char *[]){"LEASE_MS=600000", NULL});
+    id = scene_submit_script(&s, "", GATED);
+    scene_wait_lines(&s, "starts", 1);
+    process_signal(jobgate_process(s.worker), SIGSTOP);
+    start_second((const char *[]){"LEASE_MS=1000", NULL});
+    desk_pass(4000);
+    ck_assert_int_eq(redis_server_integer(s.redis, "ZCARD " SHARD "workers"), 2);
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " SHARD "reaped"), 0);
+    process_signal(jobgate_process(s.worker), SIGCONT);
+    scene_touch(&s, "go");
+    scene_expect_result(&s, id, "by 1\n", 5);
+    ck_assert_uint_eq(scene_count_lines(&s, "starts"), 1);
+}
+END_TEST
+
 /* ---- cut off ---- */
 
 static void kill_redis(void)
@@ -351,6 +373,7 @@ Suite *lease_suite(void)
     tcase_add_test(vanished, worker_that_stops_well_leaves_no_registration);
     tcase_add_test(vanished, worker_that_was_frozen_changes_nothing_and_goes_on_under_a_new_name);
     tcase_add_test(vanished, handlers_of_a_frozen_worker_are_killed_when_it_wakes);
+    tcase_add_test(vanished, nobody_is_reaped_by_a_shorter_lease_than_its_own);
     tcase_add_test(vanished, job_that_lands_in_the_list_of_a_reaped_worker_is_found);
     tcase_add_loop_test(lasting, worker_that_cannot_renew_kills_its_handlers, 0, (int)ARRAY_LENGTH(absences));
     tcase_add_test(lasting, nobody_is_reaped_right_after_a_restart_of_redis);

@@ -38,6 +38,7 @@ struct expected {
     bool is_there;
     char state;
     int attempt;
+    int excused;
     int crashes;
     int lost;
     int holder; /* whose name the status begins with */
@@ -194,7 +195,7 @@ static bool is_tried_again(struct expected *x, char ending)
 {
     if (ending == 'x')
         return ++x->crashes < LIMIT;
-    return ending == 'f' && x->attempt - x->crashes - x->lost < LIMIT;
+    return ending == 'f' && x->attempt - x->excused - x->crashes - x->lost < LIMIT;
 }
 
 static enum settle_verdict model_settle(struct expected *x, int name, int attempt, char ending, bool is_due)
@@ -227,7 +228,7 @@ static int model_give_back(struct expected *x, int name)
     if (!is_in_list(x, name))
         return 0;
     if (x->state == 'r' && x->holder == name)
-        x->attempt--;
+        x->excused++;
     else if (x->state != 'q') {
         put(x, NOWHERE);
         return 0;
@@ -240,6 +241,7 @@ static int model_give_back(struct expected *x, int name)
 static void model_lose(struct expected *x)
 {
     x->lost++;
+    x->holder = NOBODY;
     totals.lost_total++;
     if (x->lost > MAX_LOST) {
         x->state = 'd';
@@ -352,10 +354,10 @@ static void check_record(const struct expected *x)
     EXPECT(reply->type == REDIS_REPLY_STRING, "%s has no record", x->id.text);
     EXPECT(record_decode(&x->id, reply->str, (size_t)reply->len, &job, &e), "%s: %s", x->id.text, e.text);
     EXPECT(job_state_letter(job.state) == x->state && job.attempt == x->attempt &&
-               job.crashes == x->crashes && job.lost == x->lost,
-        "%s is %c after %d attempts, %d crashes, %d losses; the model says %c %d %d %d", x->id.text,
-        job_state_letter(job.state), job.attempt, job.crashes, job.lost, x->state, x->attempt, x->crashes,
-        x->lost);
+               job.excused == x->excused && job.crashes == x->crashes && job.lost == x->lost,
+        "%s is %c after %d attempts, %d excused, %d crashes, %d losses; the model says %c %d %d %d %d",
+        x->id.text, job_state_letter(job.state), job.attempt, job.excused, job.crashes, job.lost, x->state,
+        x->attempt, x->excused, x->crashes, x->lost);
     EXPECT(strcmp(job.worker, x->holder == NOBODY ? "" : names[x->holder].text) == 0,
         "%s (%c) is with %s instead of %s", x->id.text, x->state, job.worker,
         x->holder == NOBODY ? "nobody" : names[x->holder].text);
@@ -531,7 +533,8 @@ static void replay(void)
     wait_for_answer(queue_replay(queue, &shard, &x->id, 1, on_counted, &count, &e), &e);
     EXPECT(count == (x->state == 'd'), "%zu of a job that is %c", count, x->state);
     if (count) {
-        x->attempt = x->crashes = x->lost = 0;
+        x->excused = x->attempt;
+        x->crashes = x->lost = 0;
         make_queued(x);
         totals.replayed_total++;
     }
@@ -754,7 +757,10 @@ static void renew(void)
     struct error e;
 
     doing = "renew";
-    wait_for_answer(queue_renew(queue, &shard, n->text, is_first, 4, on_renewed, &is_held, &e), &e);
+    wait_for_answer(
+        queue_renew(queue, &shard, &(struct registration){.name = n->text, .slots = 4, .lease_ms = LEASE_MS},
+            is_first, on_renewed, &is_held, &e),
+        &e);
     EXPECT(is_held == (is_first || may_claim(process[w])), "%s was told %d", n->text, is_held);
     if (!is_held) {
         begin_as_new(w);
@@ -817,8 +823,8 @@ static void reap(const struct seen *s)
     doing = "reap";
     for (int j = 0; j < JOBS; j++)
         was_scheduled[j] = jobs[j].where == SCHEDULED;
-    wait_for_answer(queue_reap(queue, &shard, names[s->name].text, is_own ? 0 : LEASE_MS, MAX_LOST, s->ids,
-                        s->count, on_reaped, &moved, &e),
+    wait_for_answer(queue_reap(queue, &shard, names[s->name].text, is_own, MAX_LOST, s->ids, s->count,
+                        on_reaped, &moved, &e),
         &e);
     right = model_reap(s->name, is_own, s);
     EXPECT(moved == right, "%lld of %s were moved instead of %lld", (long long)moved, names[s->name].text,
@@ -880,7 +886,7 @@ static void reap_all(void)
     struct error e;
 
     doing = "look who is silent";
-    wait_for_answer(queue_silent(queue, &shard, LEASE_MS, on_silent, is_named, &e), &e);
+    wait_for_answer(queue_silent(queue, &shard, on_silent, is_named, &e), &e);
     for (s.name = 0; s.name < name_count; s.name++) {
         const struct name *n = &names[s.name];
 

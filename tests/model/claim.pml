@@ -10,8 +10,8 @@
  *   FAULTS   each a worker that falls silent, dies (a new incarnation follows) or is told to stop; each uses up one name
  *   LOSSES   each an answer that is lost after its script ran or before, a wait whose connection breaks but which the
  *            server serves later, or a lease that the worker gives up by itself
- *   LATE     a start of a broken connection that arrives after everything that is sent on the next one; with NUMBERS_KEPT any
- *            request of its kind (below)
+ *   LATE     a request of a broken connection (a start, a settlement, a give_back) that arrives after everything that is sent
+ *            on the next one
  *
  * Claims:
  *   A job is always in exactly one place: ready, scheduled, one taken list, or ended. No script puts it in a second one.
@@ -26,10 +26,9 @@
  * Left out: `take`. It moves what a wait moves, and refuses in more cases. The order of ids. What cannot be decoded. Cancel,
  * replay and pause: the walks on the real scripts have them (tests/integration/test_walk.c).
  *
- * A job that is given back is started under the same number again. So a settlement that arrives late (a connection broke, the
- * worker gave the job back on the next one and started it again) settles the second try instead of the first.
- * NUMBERS_KEPT is the protocol in which each start has a number of its own: there no late request does any harm, but that a late
- * give_back lets a second worker run what the first one runs.
+ * Each start has a number of its own, which is never used again: so a settlement that arrives late (a connection broke, the
+ * worker gave the job back on the next one and started it again) settles nothing. A late give_back may let a second worker run
+ * what the first one runs (OVERLAP is not claimed with LATE); only the last start settles it.
  *
  * BUG_… seeds a mistake; run.sh expects spin to find each.
  */
@@ -79,10 +78,7 @@ typedef job_record {
     unsigned holder : 3;  /* whom the status names; NOBODY where it is empty */
     unsigned attempt : 3;
     unsigned lost : 2;
-    bit is_returned;      /* it was started and given back: that try may have stored its result */
-#ifdef NUMBERS_KEPT
-    unsigned returned : 2;
-#endif
+    unsigned excused : 3; /* tries that count as no failure */
     unsigned starts : 3;  /* how often it was started: names a try beyond doubt; the protocol does not know it */
     unsigned blob : 3;    /* the try whose result is stored; 0 = none */
     unsigned late_put : 3 /* a try that was cut off while its result was on its way to the store */
@@ -161,6 +157,7 @@ hidden byte i;
 hidden byte is_given;
 hidden byte was_removed;
 hidden byte unknown;
+hidden byte is_stale;
 
 #define IN_LIST(n, jj) (job[jj].place == TAKEN + (n))
 #define LIST_EMPTY(n) (!IN_LIST(n, 0) && !IN_LIST(n, JOBS - 1))
@@ -223,8 +220,7 @@ inline remove(n, jj)
 inline queue(jj)
 {
     job[jj].state = QUEUED;
-    job[jj].holder = NOBODY;
-    job[jj].is_returned = false
+    job[jj].holder = NOBODY
 }
 
 #ifdef BUG_START_UNREGISTERED
@@ -268,14 +264,11 @@ inline start(n, jj)
 #define IS_ENTITLED(n, jj, its_number) (job[jj].attempt == (its_number) && job[jj].holder == (n))
 #endif
 
-#ifdef NUMBERS_KEPT
-#define FAILURES(jj) (job[jj].attempt - job[jj].lost - job[jj].returned)
-#else
-#define FAILURES(jj) (job[jj].attempt - job[jj].lost)
-#endif
+#define FAILURES(jj) (job[jj].attempt - job[jj].lost - job[jj].excused)
 
 inline settle(n, jj, its_number, its_token, its_content, has_failed)
 {
+    is_stale = !IS_ENTITLED(n, jj, its_number);
     if
     :: IS_ENTITLED(n, jj, its_number) && job[jj].state == RUNNING ->
         assert(job[jj].starts == its_token); /* STALE */
@@ -307,16 +300,13 @@ inline give_back_one(n, jj)
     :: !was_removed
     :: else ->
         if
-        :: job[jj].state == RUNNING && job[jj].holder == n -> 
-#ifdef NUMBERS_KEPT
-            job[jj].returned++;
-#else
+        :: job[jj].state == RUNNING && job[jj].holder == n ->
+#ifdef BUG_NUMBER_USED_AGAIN
             job[jj].attempt--;
+#else
+            job[jj].excused++;
 #endif
             queue(jj);
-#ifndef BUG_RETURN_FORGOTTEN
-            job[jj].is_returned = true;
-#endif
             put_in(jj, READY)
         :: job[jj].state == QUEUED -> put_in(jj, READY)
         :: else
@@ -352,7 +342,7 @@ inline reap_one(n, jj)
             if
             :: job[jj].lost > MAX_LOST -> job[jj].state = DEAD; put_in(jj, ENDED)
             :: job[jj].lost == 1 -> queue(jj); put_in(jj, READY)
-            :: else -> job[jj].state = DELAYED; put_in(jj, SCHEDULED)
+            :: else -> job[jj].state = DELAYED; job[jj].holder = NOBODY; put_in(jj, SCHEDULED)
             fi
         :: job[jj].state == QUEUED -> put_in(jj, READY)
         :: else
@@ -472,6 +462,14 @@ inline doubt()
     w[id].is_to_look_again = true
 }
 
+inline doubt_if_stale()
+{
+    if
+    :: is_stale -> doubt()
+    :: else
+    fi
+}
+
 inline cut_off()
 {
     cut_slot(0);
@@ -536,7 +534,7 @@ inline on_started(s)
         SLOT(s).number = job[SLOT(s).j].attempt;
         SLOT(s).token = job[SLOT(s).j].starts;
         if
-        :: (job[SLOT(s).j].attempt > 1 || job[SLOT(s).j].is_returned) && job[SLOT(s).j].blob ->
+        :: job[SLOT(s).j].attempt > 1 && job[SLOT(s).j].blob ->
             SLOT(s).content = job[SLOT(s).j].blob;
             SLOT(s).phase = SETTLING
         :: else ->
@@ -569,8 +567,10 @@ inline use_stored(s)
     :: d_step { IS_STARTING(s) && losses -> losses--; keep_late(LATE_START, s); free_slot(s); doubt() } \
     :: d_step { SLOT(s).phase == RUNS -> SLOT(s).phase = FAILING }                                             \
     :: d_step { SLOT(s).phase == RUNS -> put_blob(SLOT(s).j, SLOT(s).token); use_stored(s) }                  \
-    :: d_step { SLOT(s).phase == SETTLING || SLOT(s).phase == CUT_SETTLING -> SETTLE(s, false); free_slot(s); check_all() } \
-    :: d_step { SLOT(s).phase == FAILING || SLOT(s).phase == CUT_FAILING -> SETTLE(s, true); free_slot(s); check_all() } \
+    :: d_step { SLOT(s).phase == SETTLING -> SETTLE(s, false); doubt_if_stale(); free_slot(s); check_all() }    \
+    :: d_step { SLOT(s).phase == FAILING -> SETTLE(s, true); doubt_if_stale(); free_slot(s); check_all() }      \
+    :: d_step { SLOT(s).phase == CUT_SETTLING -> SETTLE(s, false); free_slot(s); check_all() }                  \
+    :: d_step { SLOT(s).phase == CUT_FAILING -> SETTLE(s, true); free_slot(s); check_all() }                    \
     :: d_step { SLOT(s).phase == SETTLING && losses -> losses--; SETTLE(s, false); check_all() }                \
     :: d_step { SLOT(s).phase == FAILING && losses -> losses--; SETTLE(s, true); check_all() }                  \
     :: d_step { IS_CUT(s) -> keep_late_settlement(s); free_slot(s) }
@@ -596,17 +596,10 @@ inline keep_late(what, s)
     skip
 }
 #endif
-#ifdef NUMBERS_KEPT
 inline keep_late_settlement(s)
 {
     keep_late(LATE_SETTLE + SLOT(s).phase - CUT_SETTLING, s)
 }
-#else
-inline keep_late_settlement(s)
-{
-    skip
-}
-#endif
 
 inline list()
 {
@@ -684,7 +677,7 @@ end:
     :: d_step { w[id].back -> give_back(w[id].me, w[id].back); w[id].back = 0 }
     :: d_step { w[id].back && losses -> losses--; give_back(w[id].me, w[id].back); w[id].back = 0; doubt() }
     :: d_step { w[id].back && losses -> losses--;
-#if LATE && defined(NUMBERS_KEPT)
+#if LATE
         if
         :: lates && late.kind == LATE_NONE -> lates--; late.kind = LATE_BACK; late.sender = w[id].me; late.bits = w[id].back
         :: else

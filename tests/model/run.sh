@@ -15,7 +15,7 @@ two_jobs            |right    |JOBS=2 FAULTS=1 LOSSES=0
 lost_answers        |right    |JOBS=1 FAULTS=1 LOSSES=2
 two_faults          |right    |JOBS=1 FAULTS=2 LOSSES=0
 two_upkeeps         |right    |JOBS=1 FAULTS=1 LOSSES=1 UPKEEPS=2
-late_starts         |right    |JOBS=1 FAULTS=1 LOSSES=1 LATE=1
+late_requests       |right    |JOBS=1 FAULTS=1 LOSSES=1 LATE=1
 every_job_ends      |endless  |JOBS=1 FAULTS=1 LOSSES=1
 reap_unchecked      |HOLDS    |JOBS=1 FAULTS=1 LOSSES=0 BUG_REAP_UNCHECKED
 reap_forgets        |END      |JOBS=1 FAULTS=1 LOSSES=0 BUG_REAP_FORGETS
@@ -23,7 +23,7 @@ reap_tells_not      |OVERLAP  |JOBS=2 FAULTS=1 LOSSES=0 BUG_REAP_TELLS_NOT
 never_swept         |END      |JOBS=1 FAULTS=1 LOSSES=0 BUG_NEVER_SWEPT
 start_unregistered  |LEASED   |JOBS=1 FAULTS=1 LOSSES=0 BUG_START_UNREGISTERED
 start_unlisted      |LEASED   |JOBS=1 FAULTS=1 LOSSES=1 LATE=1 BUG_START_UNLISTED
-return_forgotten    |RERUN    |JOBS=1 FAULTS=1 LOSSES=0 BUG_RETURN_FORGOTTEN
+number_used_again   |STALE    |JOBS=1 FAULTS=1 LOSSES=1 LATE=1 BUG_NUMBER_USED_AGAIN
 settle_unchecked    |STALE    |JOBS=1 FAULTS=1 LOSSES=0 BUG_SETTLE_UNCHECKED
 stale_settle_removes|NOWHERE  |JOBS=1 FAULTS=1 LOSSES=0 BUG_STALE_SETTLE_REMOVES
 pop_then_record     |NOWHERE  |JOBS=1 FAULTS=1 LOSSES=0 BUG_POP_THEN_RECORD
@@ -34,7 +34,6 @@ ROWS
     [ "${1:-}" != full ] || cat <<'ROWS'
 two_faults_and_loss |right    |JOBS=1 FAULTS=2 LOSSES=1
 two_jobs_and_loss   |right    |JOBS=2 FAULTS=0 LOSSES=1
-late_requests       |right    |JOBS=1 FAULTS=1 LOSSES=1 LATE=1 NUMBERS_KEPT
 ROWS
 }
 

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Puts taken jobs back at the head of ready, in their order. KEYS: taken, ready, stats, held, job…. ARGV: worker, id… (oldest
--- first). An attempt that is given back does not count; that there was one is remembered, as it may have stored its result.
+-- first). An attempt that is given back is excused: it counts as no failure, and its number is not used again.
 -- Returns how many went back.
 --@include record
 --@include queue
@@ -15,8 +15,8 @@ for i = #KEYS, 5, -1 do
         local r, is_damaged = record_get(KEYS[i])
         if r and r.state == 'r' and is_held_by(r, worker) then
             r.state = 'q'
-            r.attempt = r.attempt - 1
-            r.status = RETURNED
+            r.excused = r.excused + 1
+            r.status = ''
             redis.call('SET', KEYS[i], record_text(r))
         end
         if is_damaged or r and r.state == 'q' then -- start sets a damaged one aside

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- What stands where in one shard. KEYS: ready, held, scheduled, dead, stats, workers, slots.
--- Returns {waiting, scheduled, dead, 1 if paused, the id at the head of what waits or '', now in ms, {worker, last heartbeat,
--- …}, {slots of each of these workers}, {counter, value, …}}; of workers at most 1000.
+-- Returns {waiting, scheduled, dead, 1 if paused, the id at the head of what waits or '', now in ms, {worker, end of its lease,
+-- …}, {slots and lease of each of these workers}, {counter, value, …}}; of workers at most 1000.
 local now = redis.call('TIME')
 local paused = redis.call('HEXISTS', KEYS[5], 'paused')
 local list = paused == 1 and KEYS[2] or KEYS[1]

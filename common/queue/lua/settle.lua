@@ -14,9 +14,9 @@ local worker = ARGV[1]
 local retention = ARGV[2]
 local STALE, SUCCEEDED, DEAD, RETRY, REPEATED, CANCELLED = 0, 1, 2, 3, 4, 5
 
--- Tries that failed by themselves: neither crashes nor lost workers count as one.
+-- Tries that failed by themselves: crashes, lost workers and what is excused do not count.
 local function failures(r)
-    return r.attempt - r.crashes - r.lost
+    return r.attempt - r.excused - r.crashes - r.lost
 end
 
 local function decide(r, ending, limit)
@@ -32,7 +32,7 @@ end
 
 local function settle(r, key, at)
     local id, ending, members = ARGV[at], ARGV[at + 2], ARGV[at + 3]
-    local started = string.match(r.status, '"started_at":(%d+)')
+    local started = string.match(r.status, '"started_at":(%d+)') or 0
     local verdict = decide(r, ending, tonumber(ARGV[at + 5]))
     if ending == 'b' then
         local aside = damaged_record(record_text(r))

@@ -34,10 +34,15 @@ local function start(key, id)
         state = 'd'
         set_aside(key, id, r, {code = 'expired', message = 'it was not started before expires_at'}, now, KEYS[4], KEYS[2])
         told[#told + 1] = id
-    elseif state == 'q' and r.attempt < 65535 then
+    elseif state == 'q' and r.attempt == 65535 then
+        state = 'd'
+        set_aside(key, id, r, {code = 'attempts', message = 'it was started 65535 times, as often as a record can count'}, now,
+            KEYS[4], KEYS[2])
+        told[#told + 1] = id
+    elseif state == 'q' then
         r.state = 'r'
         r.attempt = r.attempt + 1
-        r.status = r.status == RETURNED and string.sub(status, 1, -2) .. ',"returned":true}' or status
+        r.status = status
         local text = record_text(r)
         redis.call('SET', key, text)
         count = count + 1

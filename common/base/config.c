@@ -88,47 +88,62 @@ static bool parse_choice(
     return false;
 }
 
-static bool parse_text(struct config *config, const struct row *row, const char *value, struct buf *mistakes)
+/* Whether a text may be the value of row; what is wrong with it is written to why. */
+static bool check_text(const struct row *row, const char *value, char *why, size_t size)
 {
     size_t length = strlen(value);
 
-    if ((int64_t)length < row->min && !*row->preset && !length) {
-        buf_printf(mistakes, "%s: is not set, and there is no default: %s\n", row->name, row->help);
-        return false;
-    }
     if ((int64_t)length < row->min || (int64_t)length > row->max) {
-        buf_printf(mistakes, "%s: has %zu bytes where %" PRId64 " to %" PRId64 " are allowed\n", row->name,
-            length, row->min, row->max);
+        snprintf(why, size, "has %zu bytes where %" PRId64 " to %" PRId64 " are allowed", length, row->min,
+            row->max);
         return false;
     }
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)value[i] < ' ' || value[i] == 0x7f) {
-            buf_printf(mistakes, "%s: holds a control character at byte %zu\n", row->name, i + 1);
+            snprintf(why, size, "holds a control character at byte %zu", i + 1);
             return false;
         }
+    return true;
+}
+
+static bool parse_text(struct config *config, const struct row *row, const char *value, struct buf *mistakes)
+{
+    char why[128];
+
+    if (!*value && row->min > 0 && !*row->preset) {
+        buf_printf(mistakes, "%s: is not set, and there is no default: %s\n", row->name, row->help);
+        return false;
+    }
+    if (!check_text(row, value, why, sizeof(why))) {
+        config_mistake(mistakes, row->name, why);
+        return false;
+    }
     *text_field(config, row) = mem_strdup(value);
     return true;
 }
 
-static void wipe_and_free(char *secret)
+void config_secret_free(char *value)
 {
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
+    if (value)
+        explicit_bzero(value, strlen(value));
+    free(value);
 }
 
-/* Returns what the file holds without its last newline (released by wipe_and_free), or NULL with a mistake
- * noted. */
-static char *read_secret_file(const char *name, const char *path, struct buf *mistakes)
+/* Returns what the file holds without its last newlines (config_secret_free), or NULL. */
+static char *read_secret_file(const char *name, const char *path, struct error *e)
 {
     FILE *file = fopen(path, "re");
     char *text = mem_zalloc(SECRET_FILE_MAX + 1);
-    size_t length = file ? fread(text, 1, SECRET_FILE_MAX, file) : 0;
+    size_t length;
 
+    if (file)
+        setvbuf(file, NULL, _IONBF, 0); /* leaves no copy in a buffer */
+    length = file ? fread(text, 1, SECRET_FILE_MAX, file) : 0;
     if (!file || ferror(file) || length == SECRET_FILE_MAX || strlen(text) != length) {
-        buf_printf(mistakes, "%s_FILE: %s: %s\n", name, path,
+        error_set(e, ERROR_INVALID, "%s_FILE: %.150s: %s", name, path,
             !file || ferror(file) ? strerror(errno) : "is larger than 65535 bytes or holds a NUL byte");
-        wipe_and_free(text);
+        explicit_bzero(text, SECRET_FILE_MAX);
+        free(text);
         text = NULL;
     } else {
         while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
@@ -147,6 +162,7 @@ static bool load_secret(
     const char *path;
     char *text;
     bool is_right;
+    struct error e;
 
     snprintf(file_name, sizeof(file_name), "%s_FILE", row->name);
     path = lookup(arg, file_name);
@@ -156,9 +172,49 @@ static bool load_secret(
         buf_printf(mistakes, "%s: is set, and %s too: keep one\n", row->name, file_name);
         return false;
     }
-    text = read_secret_file(row->name, path, mistakes);
+    text = read_secret_file(row->name, path, &e);
+    if (!text)
+        buf_printf(mistakes, "%s\n", e.text);
     is_right = text && parse_text(config, row, text, mistakes);
-    wipe_and_free(text);
+    if (is_right)
+        config->files[row - rows] = mem_strdup(path);
+    config_secret_free(text);
+    return is_right;
+}
+
+static const struct row *secret_row(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (rows[i].kind == KIND_SECRET && strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    assert(!"the name of a secret setting");
+    return rows;
+}
+
+const char *config_secret_value(const struct config *config, const char *name)
+{
+    return *text_field(config, secret_row(name));
+}
+
+const char *config_secret_file(const struct config *config, const char *name)
+{
+    return config->files[secret_row(name) - rows];
+}
+
+bool config_secret_read(const struct config *config, const char *name, char **value, struct error *e)
+{
+    const struct row *row = secret_row(name);
+    const char *path = config->files[row - rows];
+    char *text = read_secret_file(name, path, e);
+    char why[128] = "is empty";
+    bool is_right = text && *text && check_text(row, text, why, sizeof(why));
+
+    if (is_right)
+        *value = text;
+    else if (text)
+        error_set(e, ERROR_INVALID, "%s_FILE: %.150s: %s", name, path, why);
+    if (!is_right)
+        config_secret_free(text);
     return is_right;
 }
 
@@ -206,12 +262,24 @@ const char *config_from_environment(void *UNUSED(arg), const char *name)
     return getenv(name);
 }
 
+void config_forget_environment(void)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char *value = rows[i].kind == KIND_SECRET ? getenv(rows[i].name) : NULL;
+
+        if (value)
+            explicit_bzero(value, strlen(value));
+    }
+}
+
 void config_release(struct config *config)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         if (is_text(&rows[i])) {
-            wipe_and_free(*text_field(config, &rows[i]));
+            config_secret_free(*text_field(config, &rows[i]));
             *text_field(config, &rows[i]) = NULL;
+            free(config->files[i]);
+            config->files[i] = NULL;
         }
 }
 
@@ -277,7 +345,9 @@ void config_markdown(struct buf *out)
         "<!-- Made by `make docs` from common/base/config.def: do not edit. -->\n\n"
         "Both programs are configured by environment variables. A wrong value stops the start, and every "
         "mistake is listed. `--check-config` only checks, `--print-config` shows what is in force (secrets "
-        "masked), `--help` prints this table. For a secret, `NAME_FILE` names a file that holds it.\n\n"
+        "masked), `--help` prints this table. For a secret, `NAME_FILE` names a file that holds it; a new "
+        "value in "
+        "that file is taken over without a restart ([azure.md](azure.md#secrets)).\n\n"
         "| name | used by | default | bounds | what it does |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         AUTO_BUF struct buf bounds = BUF(1024);

@@ -7,6 +7,7 @@
 
 #include "common/base/base.h"
 #include "common/base/buf.h"
+#include "common/base/error.h"
 
 enum config_for { FOR_API = 1, FOR_WORKER = 2, FOR_BOTH = 3 };
 
@@ -14,6 +15,7 @@ enum { AUTH_NONE };
 enum { DURABILITY_MEMORY, DURABILITY_REPLICA, DURABILITY_FSYNC };
 enum { QUEUE_ORDER_WEIGHTED, QUEUE_ORDER_STRICT };
 enum { RESULT_STORE_ALWAYS, RESULT_STORE_LARGE };
+enum { CORE_DUMPS_OFF, CORE_DUMPS_ON };
 enum {
     AZURE_AUTH_AUTO,
     AZURE_AUTH_CONNECTION_STRING,
@@ -28,9 +30,17 @@ enum {
 #define CONFIG_TYPE_SECRET char *
 #define CONFIG_TYPE_CHOICE int
 
+enum config_setting {
+#define CONFIG(field, env, kind, preset, min, max, unit, program, help) SETTING_##field,
+#include "common/base/config.def"
+#undef CONFIG
+    CONFIG_SETTINGS
+};
+
 /* Texts are owned and never NULL; an empty one means that it is not set. */
 struct config {
     enum config_for program;
+    char *files[CONFIG_SETTINGS]; /* of a SECRET that came from a file: its path; else NULL */
 #define CONFIG(field, env, kind, preset, min, max, unit, program, help) CONFIG_TYPE_##kind field;
 #include "common/base/config.def"
 #undef CONFIG
@@ -47,6 +57,20 @@ bool config_load(struct config *config, enum config_for program, config_lookup *
 
 /* A lookup in the process's environment. */
 config_lookup config_from_environment;
+
+/* The SECRET `name` as it was loaded, and the file that it came from, NULL when it stood in the environment.
+ * Borrowed. */
+const char *config_secret_value(const struct config *config, const char *name);
+const char *config_secret_file(const struct config *config, const char *name);
+
+/* Reads that file again, by the same rules; an empty one is refused. On success *value is released with
+ * config_secret_free. Fails: INVALID, with the file and what is wrong with it. */
+bool config_secret_read(
+    const struct config *config, const char *name, char **value, struct error *e) MUST_CHECK;
+void config_secret_free(char *value); /* wipes; takes NULL */
+
+/* Overwrites the secrets in the process's environment, once they are loaded: /proc shows it. */
+void config_forget_environment(void);
 
 /* Wipes secrets and frees. */
 void config_release(struct config *config);

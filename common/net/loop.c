@@ -37,6 +37,7 @@ struct loop {
     pthread_mutex_t posted_lock; /* guards `posted`, the only thing that another thread touches */
     struct posted *posted;
     LIST_HEAD(, later) laters;
+    struct watcher *watcher; /* watch.c's */
 };
 
 static void on_flush(evutil_socket_t UNUSED(fd), short UNUSED(what), void *UNUSED(arg))
@@ -155,6 +156,11 @@ struct loop *loop_free(struct loop *l)
     pthread_mutex_destroy(&l->posted_lock);
     free(l);
     return NULL;
+}
+
+struct watcher **loop_watcher(struct loop *l)
+{
+    return &l->watcher;
 }
 
 struct event_base *loop_base(struct loop *l)

@@ -38,6 +38,10 @@ void loop_call_later(struct loop *l, loop_callback *callback, void *arg);
 /* Calls callback at each arrival of the signal, in the loop (so anything may be done in it). */
 void loop_on_signal(struct loop *l, int signal_number, loop_callback *callback, void *arg);
 
+/* Where watch.c keeps what the watches of this loop share; NULL at first. */
+struct watcher;
+struct watcher **loop_watcher(struct loop *l);
+
 /* A timer, embedded in the object it belongs to. One shot: start it again for the next. */
 struct timer {
     struct event event;

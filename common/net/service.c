@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -66,6 +67,15 @@ static void print_config(struct config *config)
     fputs(text.data, stdout);
 }
 
+/* A process that cannot be dumped leaves no core, and its memory and environment are closed to others of the
+ * same user: handlers are. */
+static void keep_secrets(const struct config *config)
+{
+    config_forget_environment();
+    if (config->core_dumps == CORE_DUMPS_OFF)
+        prctl(PR_SET_DUMPABLE, 0);
+}
+
 bool service_configure(
     const struct program *program, int argc, char **argv, struct config *config, int *status)
 {
@@ -92,6 +102,7 @@ bool service_configure(
         config_release(config);
         return false;
     }
+    keep_secrets(config);
     signal(SIGPIPE, SIG_IGN);
     log_set_service(program->name);
     log_set_level((enum log_level)config->log_level);

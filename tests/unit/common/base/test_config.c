@@ -316,6 +316,44 @@ START_TEST(a_module_adds_its_mistakes)
 }
 END_TEST
 
+START_TEST(secrets_leave_the_environment)
+{
+    ck_assert_int_eq(setenv("AZURE_STORAGE_KEY", "SECRET", 1), 0);
+    ck_assert_int_eq(setenv("BLOB_CONTAINER", "results", 1), 0);
+    config_forget_environment();
+    ck_assert_str_eq(getenv("AZURE_STORAGE_KEY"), "");
+    ck_assert_str_eq(getenv("BLOB_CONTAINER"), "results");
+}
+END_TEST
+
+START_TEST(a_secret_is_read_again)
+{
+    char setting[512];
+    const char *path = write_secret("REDIS_URL_FILE", "redis://a\n", 10, setting);
+    LOADED l = load(FOR_API, SETTINGS(setting));
+    char *value = NULL;
+    struct error e;
+    FILE *file;
+
+    ck_assert_str_eq(config_secret_file(&l.config, "REDIS_URL"), path);
+    ck_assert_ptr_null(config_secret_file(&l.config, "AZURE_STORAGE_KEY"));
+    ck_assert_str_eq(config_secret_value(&l.config, "REDIS_URL"), "redis://a");
+    file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs("redis://b\n", file);
+    fclose(file);
+    ck_assert_msg(config_secret_read(&l.config, "REDIS_URL", &value, &e), "%s", e.text);
+    ck_assert_str_eq(value, "redis://b");
+    config_secret_free(value);
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_assert(!config_secret_read(&l.config, "REDIS_URL", &value, &e));
+    ck_assert_msg(strstr(e.text, "is empty") != NULL, "%s", e.text);
+    unlink(path);
+    ck_assert(!config_secret_read(&l.config, "REDIS_URL", &value, &e));
+    ck_assert_msg(strstr(e.text, "No such file") != NULL, "%s", e.text);
+}
+END_TEST
+
 START_TEST(the_page_in_docs_is_current)
 {
     static const char path[] = "docs/configuration.md";
@@ -354,6 +392,8 @@ Suite *config_suite(void)
     tcase_add_test(all, a_program_shows_its_own_settings_only);
     tcase_add_test(all, what_is_released_is_forgotten);
     tcase_add_test(all, a_module_adds_its_mistakes);
+    tcase_add_test(all, secrets_leave_the_environment);
+    tcase_add_test(all, a_secret_is_read_again);
     tcase_add_test(all, the_page_in_docs_is_current);
     suite_add_tcase(suite, all);
     return suite;

@@ -1,144 +1,274 @@
-#include "common/net/watch.h"
-
 #include <check.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/net/watch.h"
 #include "tests/support/process.h"
 
 Suite *watch_suite(void);
 
-enum { LIMIT_MS = 30000 };
+enum { DEADLINE_MS = 30000 };
 
-static struct loop *loop;
-static char directory[PROCESS_PATH_SIZE];
-static char path[PROCESS_PATH_SIZE + 16];
+static struct loop *l;
+static struct watch *w;
+static char folder[PROCESS_PATH_SIZE];
+static char path[2 * PROCESS_PATH_SIZE];
 static int changes;
+static int wanted;
+static struct timer late;
 
-static void open_watch(void)
+static void on_late(void *UNUSED(arg))
 {
-    loop = loop_new();
-    ck_assert_ptr_nonnull(loop);
-    directory_make(directory);
-    snprintf(path, sizeof(path), "%s/file", directory);
-    changes = 0;
+    loop_stop(l);
 }
 
-static void close_watch(void)
+static void open_all(void)
 {
-    loop = loop_free(loop);
-    directory_remove(directory);
+    l = loop_new();
+    directory_make(folder);
+    snprintf(path, sizeof(path), "%s/secret", folder);
+    changes = wanted = 0;
+    timer_init(&late, l, on_late, NULL);
+}
+
+static void close_all(void)
+{
+    w = watch_free(w);
+    timer_stop(&late);
+    l = loop_free(l);
+    directory_remove(folder);
 }
 
 static void on_change(void *UNUSED(arg))
 {
-    changes++;
+    if (++changes == wanted)
+        loop_stop(l);
+}
+
+/* Turns the loop until on_change was called count times in all. */
+static void wait_for(int count)
+{
+    wanted = count;
+    if (changes < count) {
+        timer_start(&late, DEADLINE_MS);
+        loop_run(l);
+    }
+    ck_assert_int_eq(changes, count);
+}
+
+/* Turns the loop for a while in which on_change must not come. */
+static void pass(int ms)
+{
+    int before = changes;
+
+    timer_start(&late, ms);
+    loop_run(l);
+    ck_assert_int_eq(changes, before);
 }
 
 static void write_file(const char *name, const char *text)
 {
-    char at[PROCESS_PATH_SIZE + 16];
-    FILE *file;
+    FILE *file = fopen(name, "we");
 
-    snprintf(at, sizeof(at), "%s/%s", directory, name);
-    file = fopen(at, "we");
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs(text, file), 0);
     ck_assert_int_eq(fclose(file), 0);
 }
 
-static void wait_changes(int wanted)
+static void watch_file(void)
 {
-    int64_t deadline_ms = clock_steady_ms() + LIMIT_MS;
-
-    while (changes < wanted) {
-        ck_assert_int_lt(clock_steady_ms(), deadline_ms);
-        event_base_loop(loop_base(loop), EVLOOP_ONCE);
-    }
-    ck_assert_int_eq(changes, wanted);
+    w = watch_new(l, path, on_change, NULL);
 }
 
-START_TEST(it_tells_of_each_change)
+START_TEST(a_file_written_anew_is_told)
 {
-    struct watch *w;
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
+    write_file(path, "two");
+    wait_for(2);
+    pass(3 * WATCH_SETTLE_MS);
+}
+END_TEST
 
-    write_file("file", "one");
-    w = watch_new(loop, path, on_change, NULL);
-    write_file("file", "another");
-    wait_changes(1);
+START_TEST(a_file_renamed_over_it_is_told)
+{
+    char other[3 * PROCESS_PATH_SIZE];
+
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
+    snprintf(other, sizeof(other), "%s.new", path);
+    write_file(other, "two");
+    ck_assert_int_eq(rename(other, path), 0);
+    wait_for(2);
+}
+END_TEST
+
+static void make_version(const char *name, const char *text)
+{
+    char at[3 * PROCESS_PATH_SIZE];
+
+    snprintf(at, sizeof(at), "%s/%s", folder, name);
+    ck_assert_int_eq(mkdir(at, 0700), 0);
+    snprintf(at, sizeof(at), "%s/%s/secret", folder, name);
+    write_file(at, text);
+}
+
+static void point_to(const char *version)
+{
+    char link_path[2 * PROCESS_PATH_SIZE];
+    char new_path[2 * PROCESS_PATH_SIZE];
+
+    snprintf(link_path, sizeof(link_path), "%s/..data", folder);
+    snprintf(new_path, sizeof(new_path), "%s/..data_tmp", folder);
+    ck_assert_int_eq(symlink(version, new_path), 0);
+    ck_assert_int_eq(rename(new_path, link_path), 0);
+}
+
+/* What the kubelet and the CSI driver do: secret -> ..data/secret, ..data -> a folder for each version. */
+START_TEST(a_swapped_symlink_is_told)
+{
+    make_version("..v1", "one");
+    make_version("..v2", "two");
+    make_version("..v3", "three");
+    point_to("..v1");
+    ck_assert_int_eq(symlink("..data/secret", path), 0);
+    watch_file();
+    wait_for(1);
+    point_to("..v2");
+    wait_for(2);
+    point_to("..v3");
+    wait_for(3);
+}
+END_TEST
+
+/* The swap happens elsewhere than in the folder of the path. */
+START_TEST(a_symlink_far_away_is_followed)
+{
+    char mount[2 * PROCESS_PATH_SIZE];
+
+    make_version("..v1", "one");
+    make_version("..v2", "two");
+    point_to("..v1");
+    snprintf(mount, sizeof(mount), "%s/mount", folder);
+    ck_assert_int_eq(mkdir(mount, 0700), 0);
+    snprintf(path, sizeof(path), "%s/mount/secret", folder);
+    ck_assert_int_eq(symlink("../..data/secret", path), 0);
+    watch_file();
+    wait_for(1);
+    point_to("..v2");
+    wait_for(2);
+}
+END_TEST
+
+START_TEST(a_file_that_comes_later_is_told)
+{
+    snprintf(path, sizeof(path), "%s/later/secret", folder);
+    watch_file();
+    pass(2 * WATCH_SETTLE_MS);
+    make_version("later", "one");
+    wait_for(1);
+}
+END_TEST
+
+START_TEST(a_file_that_goes_is_no_change)
+{
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
     ck_assert_int_eq(unlink(path), 0);
-    event_base_loop(loop_base(loop), EVLOOP_ONCE);
-    ck_assert_int_eq(changes, 1);
-    write_file("file", "a third one");
-    wait_changes(2);
-    event_base_loop(loop_base(loop), EVLOOP_ONCE); /* nothing happened since */
-    ck_assert_int_eq(changes, 2);
-    watch_free(w);
+    pass(3 * WATCH_SETTLE_MS);
+    write_file(path, "two");
+    wait_for(2);
 }
 END_TEST
 
-START_TEST(a_file_that_comes_later_is_a_change)
+START_TEST(other_files_of_the_folder_are_no_change)
 {
-    struct watch *w = watch_new(loop, path, on_change, NULL);
+    char other[3 * PROCESS_PATH_SIZE];
 
-    event_base_loop(loop_base(loop), EVLOOP_ONCE);
-    ck_assert_int_eq(changes, 0);
-    write_file("file", "one");
-    wait_changes(1);
-    watch_free(w);
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
+    snprintf(other, sizeof(other), "%s.other", path);
+    write_file(other, "two");
+    pass(3 * WATCH_SETTLE_MS);
 }
 END_TEST
 
-/* As a mounted secret changes: the file is a link to one below a link, and the upper one is swapped. */
-START_TEST(a_link_above_it_that_is_swapped_is_a_change)
+/* inotify is not told of what another host writes: here it is kept from knowing by a watch that is lost. */
+START_TEST(what_inotify_does_not_tell_is_found)
 {
-    char link_path[PROCESS_PATH_SIZE + 16];
-    char swapped[PROCESS_PATH_SIZE + 16];
-    struct watch *w;
+    struct watch *second;
+    int64_t began_ms;
 
-    write_file("first", "same text");
-    write_file("second", "same text");
-    snprintf(link_path, sizeof(link_path), "%s/data", directory);
-    snprintf(swapped, sizeof(swapped), "%s/new", directory);
-    ck_assert_int_eq(symlink("first", link_path), 0);
-    ck_assert_int_eq(symlink("data", path), 0);
-    w = watch_new(loop, path, on_change, NULL);
-    ck_assert_int_eq(symlink("second", swapped), 0);
-    ck_assert_int_eq(rename(swapped, link_path), 0);
-    wait_changes(1);
-    watch_free(w);
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
+    for (int fd = 3; fd < 64; fd++) { /* its descriptor reads nothing more */
+        char link_path[64];
+        char target[64] = "";
+
+        snprintf(link_path, sizeof(link_path), "/proc/self/fd/%d", fd);
+        if (readlink(link_path, target, sizeof(target) - 1) > 0 && strstr(target, "inotify"))
+            ck_assert_int_ge(dup2(0, fd), 0);
+    }
+    began_ms = clock_steady_ms();
+    write_file(path, "two");
+    wait_for(2);
+    ck_assert_int_ge(clock_steady_ms() - began_ms, WATCH_SETTLE_MS);
+    second = watch_new(l, path, on_change, NULL);
+    wait_for(3);
+    watch_free(second);
 }
 END_TEST
 
-static struct watch *freed_inside;
-
-static void free_it(void *UNUSED(arg))
+START_TEST(what_could_not_be_used_is_told_again)
 {
-    changes++;
-    freed_inside = watch_free(freed_inside);
+    write_file(path, "one");
+    watch_file();
+    wait_for(1);
+    watch_again(w, 1);
+    wait_for(2);
+    pass(50);
+}
+END_TEST
+
+static void free_inside(void *UNUSED(arg))
+{
+    w = watch_free(w);
+    on_change(NULL);
 }
 
 START_TEST(it_may_be_freed_from_inside)
 {
-    freed_inside = watch_new(loop, path, free_it, NULL);
-    write_file("file", "one");
-    wait_changes(1);
-    ck_assert_ptr_null(freed_inside);
-    ck_assert_ptr_null(watch_free(NULL));
+    write_file(path, "one");
+    w = watch_new(l, path, free_inside, NULL);
+    wait_for(1);
+    write_file(path, "two");
+    pass(2 * WATCH_SETTLE_MS);
 }
 END_TEST
 
 Suite *watch_suite(void)
 {
     Suite *suite = suite_create("watch");
-    TCase *t = tcase_create("watch");
+    TCase *tcase = tcase_create("watch");
 
-    tcase_add_checked_fixture(t, open_watch, close_watch);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, it_tells_of_each_change);
-    tcase_add_test(t, a_file_that_comes_later_is_a_change);
-    tcase_add_test(t, a_link_above_it_that_is_swapped_is_a_change);
-    tcase_add_test(t, it_may_be_freed_from_inside);
-    suite_add_tcase(suite, t);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, a_file_written_anew_is_told);
+    tcase_add_test(tcase, a_file_renamed_over_it_is_told);
+    tcase_add_test(tcase, a_swapped_symlink_is_told);
+    tcase_add_test(tcase, a_symlink_far_away_is_followed);
+    tcase_add_test(tcase, a_file_that_comes_later_is_told);
+    tcase_add_test(tcase, a_file_that_goes_is_no_change);
+    tcase_add_test(tcase, other_files_of_the_folder_are_no_change);
+    tcase_add_test(tcase, what_inotify_does_not_tell_is_found);
+    tcase_add_test(tcase, what_could_not_be_used_is_told_again);
+    tcase_add_test(tcase, it_may_be_freed_from_inside);
+    suite_add_tcase(suite, tcase);
     return suite;
 }

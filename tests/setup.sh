@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 build="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
        libcurl4-openssl-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps
        imagemagick:identify"
-test="$build check:- nodejs:node npm:npm spin:spin"
+test="$build check:- nodejs:node npm:npm spin:spin unzip:unzip"
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034
@@ -83,6 +83,7 @@ install_npm_packages() {
     local stamp=tests/node_modules/.installed-lock
     local version
     cmp -s tests/package-lock.json "$stamp" && return
+    [ ! -L tests/node_modules ] || rm tests/node_modules # somebody else's packages: they stay as they are
     version=$(node -p 'process.versions.node.split(".")[0]')
     [ "$version" -ge 18 ] || die "Node.js 18 or newer is needed; the node on the PATH is $version"
     echo "setup.sh: installing npm packages in tests/node_modules"

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/live/lookout.h"
 #include "api/routes.h"
 #include "common/base/mem.h"
 #include "common/queue/scripts.h"
@@ -60,6 +61,7 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
     a->store = blob_store_open(l, config, e);
     if (!a->store || !connect_redis(a, e))
         return api_free(a);
+    a->lookout = lookout_new(l, config, a->queue, a->metrics);
     a->server = server_new(a, routes(), address, bound, e);
     return a->server ? a : api_free(a);
 }
@@ -73,6 +75,7 @@ struct api *api_free(struct api *a)
     a->durability = durability_free(a->durability); /* these two answer what waits for them */
     a->redis = redis_free(a->redis);
     a->server = server_free(a->server);
+    a->lookout = lookout_free(a->lookout);
     a->backpressure = backpressure_free(a->backpressure);
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);

@@ -19,6 +19,8 @@
 #include "common/queue/queue.h"
 #include "common/redis/redis.h"
 
+struct lookout;
+
 struct api {
     const struct config *config; /* borrowed */
     struct loop *loop;           /* borrowed */
@@ -29,6 +31,7 @@ struct api {
     struct durability *durability;
     struct blob_store *store;
     struct gate *gate;
+    struct lookout *lookout;
     struct server *server;
     struct id_generator ids;
     struct queue_register *known; /* queues that are registered, as far as this loop knows */

@@ -25,6 +25,37 @@ void jobs_reply(struct exchange *x, int status, const struct job *job)
     exchange_reply(x, status, "application/json", body.data, body.length);
 }
 
+void jobs_etag(const struct exchange *x, const struct job *job, char out[ETAG_SIZE])
+{
+    AUTO_BUF struct buf body = BUF(RESOURCE_MAX);
+
+    resource_write_job(&body, job, x->api->store);
+    etag_write(body.data, body.length, out);
+}
+
+static bool is_reading(const struct exchange *x)
+{
+    return evhttp_request_get_command(x->request) == EVHTTP_REQ_GET || exchange_is_head(x);
+}
+
+void jobs_reply_as_it_stands(struct exchange *x, const struct job *job)
+{
+    AUTO_BUF struct buf body = BUF(RESOURCE_MAX);
+    const char *if_none_match = exchange_header(x, "If-None-Match");
+    char etag[ETAG_SIZE];
+
+    resource_write_job(&body, job, x->api->store);
+    etag_write(body.data, body.length, etag);
+    exchange_add_header(x, "ETag", etag);
+    exchange_add_header(x, "Cache-Control", "no-store");
+    if (!job_state_is_final(job->state))
+        exchange_add_header(x, "Retry-After", "1");
+    if (if_none_match && is_reading(x) && etag_matches(if_none_match, etag))
+        exchange_reply(x, 304, "application/json", "", 0);
+    else
+        exchange_reply(x, 200, "application/json", body.data, body.length);
+}
+
 static void on_got(void *arg, const struct job *job, const struct error *e)
 {
     struct exchange *x = arg;
@@ -51,19 +82,11 @@ void jobs_get(struct exchange *x, exchange_got *done)
 static void on_shown(struct exchange *x, const struct job *job, const struct error *e)
 {
     if (!e) {
-        exchange_add_header(x, "Cache-Control", "no-store");
-        if (!job_state_is_final(job->state))
-            exchange_add_header(x, "Retry-After", "1");
-        jobs_reply(x, 200, job);
+        jobs_reply_as_it_stands(x, job);
         return;
     }
     jobs_log_failure(x, "reading a job", e);
     exchange_problem(x, e, NULL);
-}
-
-void jobs_show(struct exchange *x)
-{
-    jobs_get(x, on_shown);
 }
 
 /* A job whose state does not allow what was asked. */

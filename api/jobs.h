@@ -4,12 +4,19 @@
 #ifndef JOBGATE_JOBS_H
 #define JOBGATE_JOBS_H
 
+#include "api/live/etag.h"
 #include "api/server.h"
 #include "common/queue/queue.h"
 
 /* Reads the job that the path names; done gets NULL with NOT_FOUND also for one that the caller may not see.
  * done comes later, or at once when nothing could be sent. */
 void jobs_get(struct exchange *x, exchange_got *done);
+
+/* The tag of the job's resource. */
+void jobs_etag(const struct exchange *x, const struct job *job, char out[ETAG_SIZE]);
+
+/* Answers a GET of the job: 200 with its resource, or 304 when If-None-Match has its tag. */
+void jobs_reply_as_it_stands(struct exchange *x, const struct job *job);
 
 /* Answers with the job's resource. */
 void jobs_reply(struct exchange *x, int status, const struct job *job);

@@ -1,6 +1,7 @@
 #include "api/process.h"
 #include "api/api.h"
 #include "api/census.h"
+#include "api/live/lookout.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -112,6 +113,7 @@ static void close_lane(void *arg)
     struct lane *lane = arg;
 
     server_close(lane->api->server);
+    lookout_drain(lane->api->lookout);
     tell_in_flight(lane);
 }
 

@@ -8,6 +8,7 @@ const struct route *routes(void)
         {EVHTTP_REQ_GET, "/v1/jobs/{}", jobs_show, SCOPE_READ},
         {EVHTTP_REQ_DELETE, "/v1/jobs/{}", jobs_cancel, SCOPE_SUBMIT},
         {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", jobs_retry, SCOPE_SUBMIT},
+        {EVHTTP_REQ_GET, "/v1/jobs/{}/events", events_show, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/jobs/{}/result", results_show, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues", queues_list, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues/{}", queues_show, SCOPE_READ},

@@ -24,5 +24,6 @@ void queues_resume(struct exchange *x);
 void stats_show(struct exchange *x);
 void workers_list(struct exchange *x);
 void results_show(struct exchange *x);
+void events_show(struct exchange *x);
 
 #endif

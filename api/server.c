@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 enum {
@@ -170,12 +171,21 @@ bool exchange_is_gone(const struct exchange *x)
     return evhttp_request_get_connection(x->request) == NULL;
 }
 
+static void forget_peer(struct exchange *x)
+{
+    if (x->peer)
+        event_free(x->peer);
+    x->peer = NULL;
+}
+
 /* The connection is closing; evhttp forgets the request when this returns, and on_gone comes after that. */
 static void tell_gone(void *arg)
 {
     struct exchange *x = arg;
 
-    if (x->on_gone)
+    if (x->on_closed)
+        x->on_closed(x, false);
+    else if (x->on_gone)
         x->on_gone(x);
 }
 
@@ -183,7 +193,62 @@ static void on_connection_closed(struct evhttp_connection *UNUSED(connection), v
 {
     struct exchange *x = arg;
 
+    forget_peer(x); /* before its descriptor is another's */
     timer_start(&x->gone, 0);
+}
+
+/* evhttp does not read while a request is with its handler, so that nobody else would notice. */
+static void on_peer(evutil_socket_t fd, short UNUSED(what), void *arg)
+{
+    struct exchange *x = arg;
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        event_add(x->peer, NULL);
+    else if (got <= 0)
+        timer_start(&x->gone, 0);
+    /* else it sent its next request already: until that is read, nothing behind it can be seen */
+}
+
+void exchange_wait(struct exchange *x, void (*on_closed)(struct exchange *x, bool is_stopping))
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+
+    timer_init(&x->gone, x->api->loop, tell_gone, x);
+    x->on_closed = on_closed;
+    if (!connection) {
+        timer_start(&x->gone, 0);
+        return;
+    }
+    evhttp_connection_set_closecb(connection, on_connection_closed, x);
+    x->peer = event_new(loop_base(x->api->loop),
+        bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), EV_READ | EV_CLOSED, on_peer, x);
+    if (!x->peer || event_add(x->peer, NULL) < 0)
+        abort(); /* mem.h's policy */
+}
+
+void exchange_stop_waiting(struct exchange *x)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+
+    x->on_closed = NULL;
+    forget_peer(x);
+    timer_stop(&x->gone);
+    if (connection)
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+}
+
+/* An endless stream may be silent, and so may its reader. */
+static void set_patience(struct exchange *x, bool is_endless)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+    struct timeval patience = {.tv_sec = (time_t)x->api->config->request_timeout_s};
+
+    x->is_endless = is_endless;
+    if (connection)
+        bufferevent_set_timeouts(
+            evhttp_connection_get_bufferevent(connection), is_endless ? NULL : &patience, &patience);
 }
 
 void exchange_begin_stream(struct exchange *x, int status, const char *content_type, int64_t content_length)
@@ -191,9 +256,13 @@ void exchange_begin_stream(struct exchange *x, int status, const char *content_t
     struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
     char digits[24];
 
-    snprintf(digits, sizeof(digits), "%lld", (long long)content_length);
     add_common_headers(x, content_type);
-    exchange_add_header(x, "Content-Length", digits);
+    if (content_length >= 0) {
+        snprintf(digits, sizeof(digits), "%lld", (long long)content_length);
+        exchange_add_header(x, "Content-Length", digits);
+    } else {
+        set_patience(x, true);
+    }
     timer_init(&x->gone, x->api->loop, tell_gone, x);
     x->stream_status = status;
     if (connection)
@@ -236,11 +305,22 @@ bool exchange_stream(
     return !is_full;
 }
 
+size_t exchange_backlog(const struct exchange *x)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+
+    if (!connection)
+        return 0;
+    return evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(connection)));
+}
+
 void exchange_end_stream(struct exchange *x, bool is_whole)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
     int status = x->stream_status;
 
+    if (x->is_endless)
+        set_patience(x, false);
     if (connection) {
         evhttp_connection_set_closecb(connection, NULL, NULL);
         if (!is_whole)
@@ -349,7 +429,9 @@ struct server *server_free(struct server *s)
     s->is_closing = true;
     for (struct exchange *x = s->exchanges; x; x = next) {
         next = x->next;
-        if (x->on_gone)
+        if (x->on_closed)
+            x->on_closed(x, true);
+        else if (x->on_gone)
             x->on_gone(x);
         else
             exchange_problem(x, &e, NULL);

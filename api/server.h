@@ -52,7 +52,10 @@ struct exchange {
     void (*on_gone)(struct exchange *x);
     void (*on_drained)(struct exchange *x); /* of the stream's last piece */
     struct timer gone;
+    void (*on_closed)(struct exchange *x, bool is_stopping); /* of exchange_wait; NULL while nothing waits */
+    struct event *peer;                                      /* what the caller does meanwhile */
     int stream_status;
+    bool is_endless; /* the stream has no announced length */
     struct exchange *next;
     struct exchange *previous;
 };
@@ -89,12 +92,21 @@ void exchange_reply(
  * behind a comma. Source: RFC 9457. */
 void exchange_problem(struct exchange *x, const struct error *e, const char *members);
 
-/* An answer in pieces. Between begin and end; content_length is announced. */
+/* Nothing of the answer will be sent for a while. on_closed comes once if the caller closes its side (it may
+ * still read: it is to be answered all the same), or breaks the connection, or if is_stopping: the server
+ * ends now. It must lead to the answer, at once when it is stopping. exchange_stop_waiting ends that. */
+void exchange_wait(struct exchange *x, void (*on_closed)(struct exchange *x, bool is_stopping));
+void exchange_stop_waiting(struct exchange *x);
+
+/* An answer in pieces. Between begin and end; content_length is announced. With a negative one the stream has
+ * no announced length, and may be silent for as long as it likes. */
 void exchange_begin_stream(struct exchange *x, int status, const char *content_type, int64_t content_length);
 /* Returns false when so much waits to be sent that on_drained will tell when to go on, or when the client has
  * gone. */
 bool exchange_stream(
     struct exchange *x, const void *data, size_t length, void (*on_drained)(struct exchange *x));
+/* Bytes of the stream that the caller has not taken yet, beyond what the kernel holds. */
+size_t exchange_backlog(const struct exchange *x);
 bool exchange_is_head(const struct exchange *x);
 bool exchange_is_gone(const struct exchange *x);
 /* is_whole = false cuts the connection, so that nobody takes what came for everything. */

@@ -23,6 +23,7 @@ static const struct shard_row {
     {"slots", key_slots},
     {"reaped", key_reaped},
     {"auditor", key_auditor},
+    {"events", key_events},
     {"job:*", key_job_pattern},
 };
 

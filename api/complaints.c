@@ -8,7 +8,7 @@ enum {
 
 void complaints_init(struct complaints *c)
 {
-    buf_init(&c->text, TEXT_SIZE + 1); /* the one is for the last bracket */
+    buf_init(&c->text, TEXT_SIZE);
     c->count = 0;
     c->prefix = "";
 }
@@ -18,20 +18,25 @@ void complaints_release(struct complaints *c)
     buf_release(&c->text);
 }
 
+/* The list is closed at any time: a further one opens it again. */
 static void add(struct complaints *c, const char *where, const struct buf *place, const char *detail)
 {
-    size_t before = c->text.length;
+    size_t closed = c->text.length;
 
-    buf_append_text(&c->text, c->count++ ? ",{\"" : ",\"errors\":[{\"");
+    if (closed)
+        c->text.length--;
+    buf_append_text(&c->text, closed ? ",{\"" : ",\"errors\":[{\"");
     buf_append_text(&c->text, where);
     buf_append_text(&c->text, "\":");
     json_write_string(&c->text, place->data, place->length);
     json_write_member(&c->text, "detail", detail);
-    buf_append_char(&c->text, '}');
-    if (buf_is_overflown(&c->text) || c->text.length > TEXT_SIZE) { /* the first ones must do */
+    buf_append_text(&c->text, "}]");
+    c->count++;
+    if (buf_is_overflown(&c->text)) { /* the first ones must do */
         c->text.is_overflown = false;
-        c->text.length = before;
-        c->text.data[before] = '\0';
+        c->text.length = closed - 1;
+        c->text.data[c->text.length] = '\0';
+        buf_append_char(&c->text, ']');
     }
 }
 
@@ -54,11 +59,10 @@ void complain_parameter(struct complaints *c, const char *name, const char *deta
     add(c, "parameter", &place, detail);
 }
 
-bool complaints_finish(struct complaints *c, struct error *e)
+bool complaints_check(struct complaints *c, struct error *e)
 {
     if (c->count == 0)
         return true;
-    buf_append_char(&c->text, ']');
     return error_set(e, ERROR_INVALID, "%zu of the values %s not valid: see errors", c->count,
         c->count == 1 ? "is" : "are");
 }

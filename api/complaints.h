@@ -27,7 +27,7 @@ void complain_pointer(struct complaints *c, const char *base, const char *name, 
 /* Adds one about a parameter of the query, or a header. */
 void complain_parameter(struct complaints *c, const char *name, const char *detail);
 
-/* Closes the list, when all was read. Fails: INVALID, when there are any. */
-bool complaints_finish(struct complaints *c, struct error *e) MUST_CHECK;
+/* Whether there is none. Fails: INVALID, with how many there are. */
+bool complaints_check(struct complaints *c, struct error *e) MUST_CHECK;
 
 #endif

@@ -18,6 +18,10 @@ const struct route *routes(void)
         {EVHTTP_REQ_DELETE, "/v1/queues/{}/jobs", queues_purge, SCOPE_ADMIN},
         {EVHTTP_REQ_POST, "/v1/queues/{}/pause", queues_pause, SCOPE_ADMIN},
         {EVHTTP_REQ_POST, "/v1/queues/{}/resume", queues_resume, SCOPE_ADMIN},
+        {EVHTTP_REQ_GET, "/v1/schedules", schedules_index, SCOPE_READ},
+        {EVHTTP_REQ_PUT, "/v1/schedules/{}", schedules_write, SCOPE_SUBMIT},
+        {EVHTTP_REQ_GET, "/v1/schedules/{}", schedules_show, SCOPE_READ},
+        {EVHTTP_REQ_DELETE, "/v1/schedules/{}", schedules_remove, SCOPE_SUBMIT},
         {0, NULL, NULL, 0},
     };
 

@@ -25,5 +25,9 @@ void stats_show(struct exchange *x);
 void workers_list(struct exchange *x);
 void results_show(struct exchange *x);
 void events_show(struct exchange *x);
+void schedules_index(struct exchange *x);
+void schedules_write(struct exchange *x);
+void schedules_show(struct exchange *x);
+void schedules_remove(struct exchange *x);
 
 #endif

@@ -126,7 +126,8 @@ bool exchange_is_head(const struct exchange *x)
 
 static void add_common_headers(struct exchange *x, const char *content_type)
 {
-    exchange_add_header(x, "Content-Type", content_type);
+    if (content_type)
+        exchange_add_header(x, "Content-Type", content_type);
     if (x->server->is_closing)
         exchange_add_header(x, "Connection", "close");
 }

@@ -84,7 +84,7 @@ const char *exchange_header(const struct exchange *x, const char *name);
 /* Adds a header to the answer. */
 void exchange_add_header(struct exchange *x, const char *name, const char *value);
 
-/* Answers. The content is copied. */
+/* Answers. The content is copied; content_type is NULL when there is none. */
 void exchange_reply(
     struct exchange *x, int status, const char *content_type, const void *content, size_t length);
 

@@ -227,7 +227,7 @@ bool submission_from_json(
         read_members(document, &s, c);
     else
         complain_pointer(c, "", NULL, "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
-    if (!complaints_finish(c, e)) {
+    if (!complaints_check(c, e)) {
         submission_release(&s);
         return false;
     }
@@ -280,7 +280,7 @@ bool submission_from_raw(const struct evkeyvalq *query, const char *content_type
         complain_parameter(c, "Content-Type", "is longer than 127 bytes");
     else if (content_type)
         snprintf(s.spec.content_type, sizeof(s.spec.content_type), "%s", content_type);
-    if (!complaints_finish(c, e)) {
+    if (!complaints_check(c, e)) {
         submission_release(&s);
         return false;
     }

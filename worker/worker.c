@@ -6,6 +6,7 @@
 #include "worker/attempt.h"
 #include "worker/consumer.h"
 #include "worker/queues.h"
+#include "worker/scheduler.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ static void on_redis_ready(void *arg)
     metrics_add(w->metrics, METRIC_REDIS_CONNECTS, 1);
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_redis_ready(w->consumers[i]);
+    if (!w->is_draining)
+        scheduler_begin(w->scheduler);
     worker_pump(w);
 }
 
@@ -113,6 +116,7 @@ static void on_redis_lost(void *arg)
     metrics_set(w->metrics, METRIC_REDIS_UP, 0);
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_redis_lost(w->consumers[i]);
+    scheduler_end(w->scheduler);
 }
 
 static void on_store_up(void *arg)
@@ -187,6 +191,7 @@ static void on_stop_signal(void *arg)
     log_info(&log_context, "stopping: nothing more is claimed; %zu jobs have %lld s to end", w->attempt_count,
         (long long)w->config->drain_s);
     ops_set_draining(w->ops);
+    scheduler_end(w->scheduler);
     w->leaving_count = w->consumer_count;
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_leave(w->consumers[i]);
@@ -289,6 +294,7 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     if (!w->store || !load_handlers(w, e) || !start_ops(w, e))
         return worker_free(w);
     w->store_health = blob_health_new(loop, w->store, w->metrics, "worker", on_store_up, w);
+    w->scheduler = scheduler_new(w);
     if (!connect_redis(w, e))
         return worker_free(w);
     add_consumers(w);
@@ -312,6 +318,7 @@ struct worker *worker_free(struct worker *w)
         consumer_free(w->consumers[i]);
     free(w->consumers);
     free(w->shares);
+    w->scheduler = scheduler_free(w->scheduler);
     w->queue = queue_free(w->queue);
     w->store_health = blob_health_free(w->store_health);
     w->store = blob_store_free(w->store);

@@ -20,6 +20,7 @@
 
 struct attempt;
 struct consumer;
+struct scheduler;
 struct settler;
 
 struct worker {
@@ -33,6 +34,7 @@ struct worker {
     struct blob_store *store;
     struct blob_health *store_health;
     struct handlers *handlers;
+    struct scheduler *scheduler;
     struct consumer **consumers;
     size_t consumer_count;
     struct share *shares;     /* one for each consumer */

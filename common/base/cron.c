@@ -95,7 +95,7 @@ static bool read_item(const struct field *f, const char **at, uint64_t *set)
         step = digits > 0 && digits <= 2 ? (int)strtol(*at, NULL, 10) : 0;
         *at += digits;
     }
-    if (first < f->min || last > f->max || first > last || step < 1)
+    if (first < 0 || first < f->min || last > f->max || first > last || step < 1)
         return false;
     for (int i = first; i <= last; i += step)
         *set |= 1ULL << i;

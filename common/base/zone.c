@@ -63,3 +63,10 @@ void zone_local(void *name, int64_t unix_s, struct tm *out)
         unsetenv("TZ"); /* NOLINT(concurrency-mt-unsafe) */
     tzset();
 }
+
+void zone_utc(void *UNUSED(arg), int64_t unix_s, struct tm *out)
+{
+    time_t seconds = unix_s;
+
+    gmtime_r(&seconds, out);
+}

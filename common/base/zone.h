@@ -19,4 +19,7 @@ bool zone_check(const char *name, struct error *e) MUST_CHECK;
  * zone's name. It sets TZ for as long as it runs: for programs of one thread. */
 void zone_local(void *name, int64_t unix_s, struct tm *out);
 
+/* The same for UTC, with any number of threads; arg is not looked at. */
+void zone_utc(void *arg, int64_t unix_s, struct tm *out);
+
 #endif

@@ -1,16 +1,19 @@
 #include "api/api.h"
 #include "api/backpressure.h"
 #include "api/jobs.h"
+#include "api/live/outcome.h"
 #include "api/routes.h"
 #include "api/submission.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 
-enum { LOCATION_SIZE = JOB_ID_SIZE + 16, LOOKS_MAX = 5, KEY_MAX = 255 };
+enum { LOOKS_MAX = 5, KEY_MAX = 255 };
 
-/* POST /v1/jobs on its way. The payload stays in the request's body until the answer. */
+/* POST /v1/jobs, or POST /v1/run/{type}, on its way. The payload stays in the request's body until the
+ * answer. */
 struct creation {
     struct exchange *exchange;
+    enum outcome_form form;
     struct submission submission;
     struct job job; /* as it will be when it is accepted */
     bool has_idempotency_key;
@@ -38,15 +41,6 @@ static void refuse(struct creation *c, const struct error *e)
 
 /* ---- answers ---- */
 
-static void add_location(struct exchange *x, const char *id)
-{
-    char location[LOCATION_SIZE];
-
-    snprintf(location, sizeof(location), "/v1/jobs/%s", id);
-    exchange_add_header(x, "Location", location);
-    exchange_add_header(x, "Operation-Location", location);
-}
-
 static void reply_accepted(struct creation *c)
 {
     struct exchange *x = c->exchange;
@@ -54,10 +48,8 @@ static void reply_accepted(struct creation *c)
     c->job.state = c->job.due_ms ? JOB_SCHEDULED : JOB_QUEUED;
     c->job.spec = c->submission.spec;
     c->submission.spec.metadata = NULL;
-    add_location(x, c->job.id.text);
-    exchange_add_header(x, "Retry-After", "1");
     metrics_add(x->api->metrics, METRIC_JOBS_SUBMITTED, 1);
-    jobs_reply(x, 202, &c->job);
+    outcome_reply(x, &c->job, c->form);
     free_creation(c);
 }
 
@@ -78,10 +70,7 @@ static void on_existing(void *arg, const struct job *job, const struct error *e)
         refuse(c, e);
         return;
     }
-    add_location(c->exchange, job->id.text);
-    if (!job_state_is_final(job->state))
-        exchange_add_header(c->exchange, "Retry-After", "1");
-    jobs_reply(c->exchange, 202, job);
+    outcome_reply(c->exchange, job, c->form);
     free_creation(c);
 }
 
@@ -252,6 +241,27 @@ static bool read_with_query(
     return is_read;
 }
 
+/* The type stands in the path, the body is the payload. */
+static bool read_run(struct exchange *x, struct submission *s, struct complaints *c, struct error *e)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(x->request));
+    struct evkeyvalq pairs = {0};
+    size_t length;
+    const char *body = exchange_body(x, &length);
+    bool is_read;
+
+    if (!check_encoding(x, e))
+        return false;
+    query = query ? query : "";
+    if (strstr(query, "%00") || evhttp_parse_query_str(query, &pairs) < 0)
+        return error_set(
+            e, ERROR_BAD_REQUEST, "the query is malformed: ?queue=default&timeout_s=60 is right");
+    evhttp_add_header(&pairs, "type", x->parameter);
+    is_read = submission_from_raw(&pairs, exchange_header(x, "Content-Type"), body, length, s, c, e);
+    evhttp_clear_headers(&pairs);
+    return is_read;
+}
+
 static bool read_submission(struct exchange *x, struct submission *s, struct complaints *c, struct error *e)
 {
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(x->request));
@@ -271,6 +281,7 @@ static bool read_idempotency_key(struct creation *c, struct error *e)
 {
     const char *owner = c->exchange->caller->owner;
     const char *key = exchange_header(c->exchange, "Idempotency-Key");
+    const char *path = c->exchange->parameter; /* what of it is the caller's */
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(c->exchange->request));
     const char *content_type = exchange_header(c->exchange, "Content-Type");
     size_t length = key ? strlen(key) : 0;
@@ -290,8 +301,8 @@ static bool read_idempotency_key(struct creation *c, struct error *e)
     query = query ? query : "";
     content_type = content_type ? content_type : "";
     hash_text((const struct hash_part[]){{owner, strlen(owner)}, {key, length}, {NULL, 0}}, c->idempotency);
-    hash_text((const struct hash_part[]){{query, strlen(query)}, {content_type, strlen(content_type)},
-                  {body, body_length}, {NULL, 0}},
+    hash_text((const struct hash_part[]){{path, strlen(path)}, {query, strlen(query)},
+                  {content_type, strlen(content_type)}, {body, body_length}, {NULL, 0}},
         c->fingerprint);
     return true;
 }
@@ -324,15 +335,18 @@ static bool prepare(struct creation *c, struct error *e)
     return true;
 }
 
-void jobs_create(struct exchange *x)
+static void create(struct exchange *x, enum outcome_form form)
 {
     struct creation *c = mem_zalloc(sizeof(*c));
+    bool (*read)(struct exchange *, struct submission *, struct complaints *, struct error *) =
+        form == OUTCOME_RESULT ? read_run : read_submission;
     struct complaints complaints;
     struct error e;
 
     c->exchange = x;
+    c->form = form;
     complaints_init(&complaints);
-    if (!read_submission(x, &c->submission, &complaints, &e)) {
+    if (!read(x, &c->submission, &complaints, &e)) {
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);
@@ -340,4 +354,14 @@ void jobs_create(struct exchange *x)
         refuse(c, &e);
     }
     complaints_release(&complaints);
+}
+
+void jobs_create(struct exchange *x)
+{
+    create(x, OUTCOME_JOB);
+}
+
+void runs_create(struct exchange *x)
+{
+    create(x, OUTCOME_RESULT);
 }

@@ -17,11 +17,16 @@ void jobs_log_failure(const struct exchange *x, const char *what, const struct e
         log_debug(&context, "%s refused: %s", what, e->text);
 }
 
+void jobs_write(const struct exchange *x, const struct job *job, struct buf *out)
+{
+    resource_write_job(out, job, x->api->store);
+}
+
 void jobs_reply(struct exchange *x, int status, const struct job *job)
 {
     AUTO_BUF struct buf body = BUF(RESOURCE_MAX);
 
-    resource_write_job(&body, job, x->api->store);
+    jobs_write(x, job, &body);
     exchange_reply(x, status, "application/json", body.data, body.length);
 }
 
@@ -29,7 +34,7 @@ void jobs_etag(const struct exchange *x, const struct job *job, char out[ETAG_SI
 {
     AUTO_BUF struct buf body = BUF(RESOURCE_MAX);
 
-    resource_write_job(&body, job, x->api->store);
+    jobs_write(x, job, &body);
     etag_write(body.data, body.length, out);
 }
 
@@ -44,7 +49,7 @@ void jobs_reply_as_it_stands(struct exchange *x, const struct job *job)
     const char *if_none_match = exchange_header(x, "If-None-Match");
     char etag[ETAG_SIZE];
 
-    resource_write_job(&body, job, x->api->store);
+    jobs_write(x, job, &body);
     etag_write(body.data, body.length, etag);
     exchange_add_header(x, "ETag", etag);
     exchange_add_header(x, "Cache-Control", "no-store");

@@ -18,6 +18,9 @@ void jobs_etag(const struct exchange *x, const struct job *job, char out[ETAG_SI
 /* Answers a GET of the job: 200 with its resource, or 304 when If-None-Match has its tag. */
 void jobs_reply_as_it_stands(struct exchange *x, const struct job *job);
 
+/* Appends the job's resource. */
+void jobs_write(const struct exchange *x, const struct job *job, struct buf *out);
+
 /* Answers with the job's resource. */
 void jobs_reply(struct exchange *x, int status, const struct job *job);
 

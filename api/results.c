@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/jobs.h"
+#include "api/results.h"
 #include "api/routes.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
@@ -177,16 +178,22 @@ static void refuse(struct exchange *x, const struct job *job)
     exchange_problem(x, &e, members.data);
 }
 
-static void on_got(struct exchange *x, const struct job *job, const struct error *e)
+void results_reply(struct exchange *x, const struct job *job)
 {
-    if (e)
-        exchange_problem(x, e, NULL);
-    else if (job->state != JOB_SUCCEEDED)
+    if (job->state != JOB_SUCCEEDED)
         refuse(x, job);
     else if (job->result.is_inline)
         reply_inline(x, job);
     else
         stream_blob(x, job);
+}
+
+static void on_got(struct exchange *x, const struct job *job, const struct error *e)
+{
+    if (e)
+        exchange_problem(x, e, NULL);
+    else
+        results_reply(x, job);
 }
 
 void results_show(struct exchange *x)

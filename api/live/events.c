@@ -4,7 +4,6 @@
 #include "api/jobs.h"
 #include "api/live/etag.h"
 #include "api/live/lookout.h"
-#include "api/resource.h"
 #include "api/routes.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -84,7 +83,7 @@ static bool send_job(struct stream *s, const struct job *job)
     AUTO_BUF struct buf resource = BUF(EVENT_MAX / 2);
     char etag[ETAG_SIZE];
 
-    resource_write_job(&resource, job, s->exchange->api->store);
+    jobs_write(s->exchange, job, &resource);
     etag_write(resource.data, resource.length, etag);
     if (strcmp(etag, s->sent) == 0)
         return true;

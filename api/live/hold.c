@@ -83,6 +83,8 @@ bool hold_start(struct exchange *x, const struct job_id *id, int64_t wait_ms, co
     timer_start(&h->timer, wait_ms);
     x->user = h;
     snprintf(x->parameter, sizeof(x->parameter), "%s", id->text);
+    evbuffer_drain(
+        evhttp_request_get_input_buffer(x->request), SIZE_MAX); /* a body, that is needed no more */
     exchange_wait(x, on_closed);
     return true;
 }

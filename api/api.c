@@ -54,7 +54,6 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
     a->config = config;
     a->loop = l;
     a->known = queue_register_new();
-    a->gate = gate_new(config);
     a->metrics = metrics_new();
     metrics_set(a->metrics, METRIC_REDIS_UP, 0);
     metrics_set(a->metrics, METRIC_JOBS_SUBMITTED, 0);
@@ -62,6 +61,9 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
     if (!a->store || !connect_redis(a, e))
         return api_free(a);
     a->lookout = lookout_new(l, config, a->queue, a->metrics);
+    a->gate = gate_new(&(struct gate_parts){l, config, a->queue, a->metrics}, e);
+    if (!a->gate)
+        return api_free(a);
     a->server = server_new(a, routes(), address, bound, e);
     return a->server ? a : api_free(a);
 }
@@ -76,11 +78,11 @@ struct api *api_free(struct api *a)
     a->redis = redis_free(a->redis);
     a->server = server_free(a->server);
     a->lookout = lookout_free(a->lookout);
+    a->gate = gate_free(a->gate);
     a->backpressure = backpressure_free(a->backpressure);
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);
     a->metrics = metrics_free(a->metrics);
-    a->gate = gate_free(a->gate);
     a->known = queue_register_free(a->known);
     free(a);
     return NULL;

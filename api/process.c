@@ -1,6 +1,7 @@
 #include "api/process.h"
 #include "api/api.h"
 #include "api/census.h"
+#include "api/gate/gate.h"
 #include "api/live/lookout.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -49,9 +50,10 @@ static void check_listen(const struct config *config, struct buf *mistakes)
         return;
     if (!listen_parse(config->api_listen, &address, &e))
         config_mistake(mistakes, "API_LISTEN", e.text);
-    else if (!listen_is_loopback(&address))
+    else if (!listen_is_loopback(&address) && gate_is_open(config) && !config->is_insecure)
         config_mistake(mistakes, "API_LISTEN",
-            "AUTH=none lets everybody in: it is for loopback addresses only, such as 127.0.0.1:8080");
+            "AUTH=none lets everybody in: it is for loopback addresses only, such as 127.0.0.1:8080; set "
+            "AUTH=keys, or, where nobody else reaches the address, give the option --insecure");
 }
 
 void process_check(const struct config *config, struct buf *mistakes)
@@ -63,6 +65,7 @@ void process_check(const struct config *config, struct buf *mistakes)
     struct error e;
 
     check_listen(config, mistakes);
+    gate_check(config, mistakes);
     if (*config->ops_listen && !listen_parse(config->ops_listen, &address, &e))
         config_mistake(mistakes, "OPS_LISTEN", e.text);
     if (*config->redis_url && !redis_url_parse(config->redis_url, &url, &e))
@@ -247,7 +250,9 @@ struct process *process_new(struct loop *loop, const struct config *config, stru
     log_event(LOG_INFO, &log_context, "listening",
         (const struct log_field[]){{"api", bound}, {"ops", ops_address(p->ops)}, {"version", version_text()}},
         3);
-    log_warn(&log_context, "AUTH=none: whoever reaches %s may do everything; use it on a laptop only", bound);
+    if (gate_is_open(config))
+        log_warn(
+            &log_context, "AUTH=none: whoever reaches %s may do everything; use it on a laptop only", bound);
     return p;
 }
 

@@ -101,6 +101,11 @@ static void end_exchange(struct exchange *x, int status)
 
 /* ---- what handlers use ---- */
 
+struct metrics *exchange_metrics(const struct exchange *x)
+{
+    return x->api->metrics;
+}
+
 const char *exchange_body(struct exchange *x, size_t *length)
 {
     struct evbuffer *body = evhttp_request_get_input_buffer(x->request);
@@ -128,6 +133,7 @@ static void add_common_headers(struct exchange *x, const char *content_type)
 {
     if (content_type)
         exchange_add_header(x, "Content-Type", content_type);
+    gate_add_headers(x);
     if (x->server->is_closing)
         exchange_add_header(x, "Connection", "close");
 }

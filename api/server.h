@@ -44,9 +44,10 @@ struct exchange {
     struct caller *caller; /* set before the route's handler is called; of a request without a route NULL */
     char parameter[PARAMETER_SIZE]; /* decoded; what {} matched */
     int64_t started_us;
-    exchange_got *on_job; /* of jobs_get */
-    void *user;           /* the handler's own */
-    int tries;            /* likewise */
+    void (*admitted)(struct exchange *x); /* of the gate */
+    exchange_got *on_job;                 /* of jobs_get */
+    void *user;                           /* the handler's own */
+    int tries;                            /* likewise */
     /* Optional: the client has left, or the server stops, while a stream is under way; it must end the
      * stream. Before exchange_begin_stream it must be NULL. */
     void (*on_gone)(struct exchange *x);
@@ -74,6 +75,8 @@ size_t server_in_flight(const struct server *s);
 struct server *server_free(struct server *s);
 
 /* ---- what a handler needs ---- */
+
+struct metrics *exchange_metrics(const struct exchange *x); /* of its loop */
 
 /* The request's body as one stretch; valid until the answer. */
 const char *exchange_body(struct exchange *x, size_t *length);

@@ -6,6 +6,7 @@
 #define JOBGATE_CALLER_H
 
 #include "common/base/base.h"
+#include "common/base/buf.h"
 #include "common/base/error.h"
 #include "common/base/id.h"
 #include "common/queue/record.h"
@@ -34,7 +35,8 @@ struct caller {
     struct name_list queues;
     struct name_list types;
     struct rate rate;
-    struct bucket *bucket; /* of the gate: what is left of the rate; NULL without a limit */
+    int64_t expires_ms;    /* Unix time from which it is nobody any more; 0 = never */
+    struct bucket *bucket; /* of the limiter; NULL until the first request, and without a rate */
 };
 
 /* Returns one with one reference and no scopes. */

@@ -11,7 +11,6 @@
 
 enum config_for { FOR_API = 1, FOR_WORKER = 2, FOR_BOTH = 3 };
 
-enum { AUTH_NONE };
 enum { DURABILITY_MEMORY, DURABILITY_REPLICA, DURABILITY_FSYNC };
 enum { QUEUE_ORDER_WEIGHTED, QUEUE_ORDER_STRICT };
 enum { RESULT_STORE_ALWAYS, RESULT_STORE_LARGE };
@@ -41,6 +40,7 @@ enum config_setting {
 struct config {
     enum config_for program;
     char *files[CONFIG_SETTINGS]; /* of a SECRET that came from a file: its path; else NULL */
+    bool is_insecure; /* not a setting: --insecure of the command line */
 #define CONFIG(field, env, kind, preset, min, max, unit, program, help) CONFIG_TYPE_##kind field;
 #include "common/base/config.def"
 #undef CONFIG

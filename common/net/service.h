@@ -8,6 +8,13 @@
 #include "common/base/buf.h"
 #include "common/base/config.h"
 
+/* An option of one program alone, without an argument; set is called before the configuration is checked. */
+struct program_flag {
+    const char *name; /* without its dashes */
+    const char *help;
+    void (*set)(struct config *config);
+};
+
 /* What tells one program from the other. */
 struct program {
     const char *name;
@@ -16,6 +23,8 @@ struct program {
     /* Appends what else is wrong with settings that parsed well one by one (addresses, URLs, files). Settings
      * that did not parse are empty: they are passed over. */
     void (*check)(const struct config *config, struct buf *mistakes);
+    const struct program_flag *flags; /* ends with a name of NULL; NULL = none */
+    const char *usage;                /* more for --help: what else the program does; NULL = nothing */
 };
 
 /* Reads the options and the configuration, and sets up logging and the signals that are to be ignored.

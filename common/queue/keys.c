@@ -151,3 +151,10 @@ void key_schedules(enum schedule_key which, struct key *out)
     append_text(out, "jobgate:{schedules}:");
     append_text(out, names[which]);
 }
+
+void key_rate(const char *name, struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:rate:");
+    append_text(out, name);
+}

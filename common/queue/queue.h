@@ -124,6 +124,22 @@ typedef void queue_paused(void *arg, bool changed, const struct error *e);
 bool queue_pause(struct queue *q, const struct shard *shard, bool pause, queue_paused *done, void *arg,
     struct error *e) MUST_CHECK;
 
+/* ---- rates ---- */
+
+/* An answer to a wish for tokens. */
+struct rate_lease {
+    int64_t granted; /* at most what was wanted */
+    int64_t left;    /* how many are there for others */
+    int64_t wait_ms; /* until there is another one; 0 = all that were wanted were granted */
+};
+
+/* lease is zeroes with an e. */
+typedef void queue_leased(void *arg, const struct rate_lease *lease, const struct error *e);
+
+/* Takes tokens out of the bucket `name`, of which there are `most`, and which fills within period_ms. */
+bool queue_lease_tokens(struct queue *q, const char *name, int64_t most, int64_t period_ms, int64_t wanted,
+    queue_leased *done, void *arg, struct error *e) MUST_CHECK;
+
 /* ---- what stands where ---- */
 
 /* A worker of a shard. */

@@ -48,6 +48,7 @@ struct pending {
         schedule_put_done *schedule_put;
         schedules_listed *schedules_listed;
         schedules_due_found *schedules_due;
+        queue_leased *leased;
     } done;
     void *arg;
     struct job_id id;    /* of queue_get */

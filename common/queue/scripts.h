@@ -23,6 +23,7 @@
     SCRIPT(PAUSE, pause)                                                                                     \
     SCRIPT(OVERVIEW, overview)                                                                               \
     SCRIPT(LENGTHS, lengths)                                                                                 \
+    SCRIPT(RATE, rate)                                                                                       \
     SCRIPT(REGISTER, register)                                                                               \
     SCRIPT(PURGE, purge)                                                                                     \
     SCRIPT(WHERE, where)                                                                                     \

@@ -48,7 +48,7 @@ START_TEST(the_api_starts_with_nothing_set)
     ck_assert_msg(l.is_right, "%s", l.mistakes.data);
     ck_assert_str_eq(l.config.api_listen, "127.0.0.1:8080");
     ck_assert_int_eq(l.config.max_body, 1048576);
-    ck_assert_int_eq(l.config.auth, AUTH_NONE);
+    ck_assert_str_eq(l.config.auth, "none");
     ck_assert_str_eq(l.config.redis_url, "redis://127.0.0.1:6379");
     ck_assert_str_eq(l.config.blob_url, "");
     ck_assert_str_eq(l.config.handlers_file, "");

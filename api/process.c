@@ -20,6 +20,7 @@ struct lane {
     struct process *process;
     struct loop *loop;
     struct api *api;
+    struct pulse *pulse;
     pthread_t thread;
     size_t in_flight; /* atomic; told by the lane itself while it drains */
 };
@@ -92,6 +93,14 @@ static bool is_redis_well(void *arg, char *text, size_t size)
     else
         snprintf(text, size, "%s", redis_describe(p->lanes[0].api->redis));
     return ready == p->lane_count;
+}
+
+/* Asked in the lane's own thread. */
+static bool is_lane_well(void *arg)
+{
+    const struct lane *lane = arg;
+
+    return !redis_is_stuck(lane->api->redis, clock_steady_ms());
 }
 
 static bool is_store_well(void *arg, char *text, size_t size)
@@ -177,6 +186,7 @@ static bool open_lane(struct process *p, size_t i, struct listen_address *addres
             loop_free(lane->loop);
         return false;
     }
+    lane->pulse = pulse_new(lane->loop, is_lane_well, lane);
     p->lane_count = i + 1;
     if (listen_parse(bound, &taken, e)) /* the first took a free port, the others share it */
         address->port = taken.port;
@@ -219,8 +229,11 @@ static bool start_ops(struct process *p, struct error *e)
         blob_health_new(p->loop, p->lanes[0].api->store, p->lanes[0].api->metrics, "api", NULL, NULL);
     snprintf(labels, sizeof(labels), "program=\"jobgate-api\",version=\"%s\"", version_text());
     series_set(metrics_series(p->lanes[0].api->metrics, METRIC_BUILD_INFO, labels), 1);
-    for (size_t i = 0; i < p->lane_count; i++)
+    for (size_t i = 0; i < p->lane_count; i++) {
         ops_add_metrics(p->ops, p->lanes[i].api->metrics);
+        snprintf(labels, sizeof(labels), "loop %zu", i + 1);
+        ops_add_pulse(p->ops, labels, p->lanes[i].pulse, PULSE_LIMIT_MS);
+    }
     p->census = census_new(p->loop, p->lanes[0].api->queue, p->lanes[0].api->metrics);
     ops_add_page(p->ops, "/v1/stats", census_write, p->census);
     ops_add_check(p->ops, "redis", true, is_redis_well, p);
@@ -276,6 +289,7 @@ struct process *process_free(struct process *p)
     p->store_health = blob_health_free(p->store_health);
     p->ops = ops_free(p->ops);
     for (size_t i = 0; i < p->lane_count; i++) {
+        pulse_free(p->lanes[i].pulse);
         api_free(p->lanes[i].api);
         if (i)
             loop_free(p->lanes[i].loop);

@@ -50,6 +50,12 @@ static int64_t slots_of(const struct worker_overview *workers, size_t count)
     return slots;
 }
 
+/* What waits in a paused queue needs no worker. */
+static int64_t demand_of(const struct queue_overview *o)
+{
+    return o->running + (o->is_paused ? 0 : o->waiting);
+}
+
 void stats_write_queue(const struct queue_overview *o, struct buf *out)
 {
     buf_printf(out, "{\"name\":\"%s\",\"paused\":%s", o->shard.queue, o->is_paused ? "true" : "false");
@@ -57,6 +63,7 @@ void stats_write_queue(const struct queue_overview *o, struct buf *out)
     write_member(out, "scheduled", o->scheduled);
     write_member(out, "running", o->running);
     write_member(out, "dead", o->dead);
+    write_member(out, "demand", demand_of(o));
     write_seconds(out, "oldest_age_s", o->oldest_ms);
     write_member(out, "workers", (int64_t)o->worker_count);
     write_member(out, "slots", slots_of(o->workers, o->worker_count));
@@ -71,6 +78,7 @@ void stats_write_queue(const struct queue_overview *o, struct buf *out)
 void stats_add(struct stats *s, const struct queue_overview *o)
 {
     s->waiting += o->waiting;
+    s->demand += demand_of(o);
     s->scheduled += o->scheduled;
     s->running += o->running;
     s->dead += o->dead;
@@ -90,6 +98,7 @@ void stats_write(const struct stats *s, struct buf *out)
     write_member(out, "scheduled", s->scheduled);
     write_member(out, "running", s->running);
     write_member(out, "dead", s->dead);
+    write_member(out, "demand", s->demand);
     write_seconds(out, "oldest_age_s", s->oldest_ms);
     write_member(out, "workers", (int64_t)s->worker_count);
     write_member(out, "slots", slots_of(s->workers, s->worker_count));

@@ -13,6 +13,7 @@ enum { STATS_TEXT_MAX = 72 << 20 };
 /* Adds up overviews. */
 struct stats {
     int64_t waiting;
+    int64_t demand; /* running, and waiting where the queue is not paused: what workers are needed for */
     int64_t scheduled;
     int64_t running;
     int64_t dead;

@@ -56,6 +56,11 @@ const char *consumer_name(const struct consumer *c)
     return c->name;
 }
 
+bool consumer_is_stuck(const struct consumer *c, int64_t now_ms)
+{
+    return redis_is_stuck(c->blocking, now_ms);
+}
+
 bool consumer_is_entitled(const struct consumer *c)
 {
     return lease_is_held(c->lease) && !c->is_reaped;

@@ -45,6 +45,9 @@ void consumer_cut_off(struct consumer *c);
  * what the list still holds and tells worker_consumer_left. */
 void consumer_leave(struct consumer *c);
 
+/* Whether its connection will not come back by itself (redis_is_stuck). */
+bool consumer_is_stuck(const struct consumer *c, int64_t now_ms);
+
 /* The name under which it holds jobs now. Borrowed. */
 const char *consumer_name(const struct consumer *c);
 

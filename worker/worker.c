@@ -1,4 +1,5 @@
 #include "worker/worker.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/version.h"
@@ -154,6 +155,17 @@ static bool is_lease_well(void *arg, char *text, size_t size)
     return held == w->consumer_count;
 }
 
+static bool is_well(void *arg)
+{
+    const struct worker *w = arg;
+    int64_t now_ms = clock_steady_ms();
+    bool is_stuck = redis_is_stuck(w->redis, now_ms);
+
+    for (size_t i = 0; i < w->consumer_count; i++)
+        is_stuck = is_stuck || consumer_is_stuck(w->consumers[i], now_ms);
+    return !is_stuck;
+}
+
 /* ---- the way down ---- */
 
 static void on_last_word(void *arg)
@@ -298,6 +310,8 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     if (!connect_redis(w, e))
         return worker_free(w);
     add_consumers(w);
+    w->pulse = pulse_new(loop, is_well, w);
+    ops_add_pulse(w->ops, "loop", w->pulse, PULSE_LIMIT_MS);
     loop_on_signal(loop, SIGTERM, on_stop_signal, w);
     loop_on_signal(loop, SIGINT, on_stop_signal, w);
     log_event(LOG_INFO, &log_context, "listening",
@@ -311,6 +325,7 @@ struct worker *worker_free(struct worker *w)
 {
     if (!w)
         return NULL;
+    w->pulse = pulse_free(w->pulse);
     w->redis = redis_free(w->redis); /* answers what is pending */
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_cut_off(w->consumers[i]);

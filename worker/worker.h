@@ -29,6 +29,7 @@ struct worker {
     const struct config *config; /* borrowed */
     struct metrics *metrics;
     struct ops *ops;
+    struct pulse *pulse;
     struct redis *redis;
     struct queue *queue;
     struct blob_store *store;

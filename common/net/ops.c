@@ -1,5 +1,6 @@
 #include "common/net/ops.h"
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/net/listen.h"
@@ -7,13 +8,20 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
-enum { CHECKS_MAX = 16, PAGES_MAX = 8, SETS_MAX = 65, BODY_MAX = 72 << 20 };
+enum { CHECKS_MAX = 16, PAGES_MAX = 8, SETS_MAX = 65, PULSES_MAX = 65, BODY_MAX = 72 << 20 };
 
 struct check {
     const char *name;
     bool is_required;
+    bool was_well; /* once since the start */
     ops_check *check;
     void *arg;
+};
+
+struct watched {
+    char name[32];
+    const struct pulse *pulse;
+    int64_t limit_ms;
 };
 
 struct page {
@@ -26,6 +34,8 @@ struct ops {
     char address[LISTEN_TEXT_SIZE];
     struct check checks[CHECKS_MAX];
     size_t check_count;
+    struct watched pulses[PULSES_MAX];
+    size_t pulse_count;
     struct metrics *sets[SETS_MAX];
     size_t set_count;
     struct page pages[PAGES_MAX];
@@ -45,26 +55,44 @@ static void reply(
     evhttp_send_reply(request, status, NULL, NULL);
 }
 
-static void on_healthz(struct evhttp_request *request, void *UNUSED(arg))
+static void on_healthz(struct evhttp_request *request, void *arg)
 {
-    AUTO_BUF struct buf body = BUF(64);
+    const struct ops *o = arg;
+    AUTO_BUF struct buf stuck = BUF(BODY_MAX);
+    AUTO_BUF struct buf body = BUF(BODY_MAX);
 
-    buf_append_text(&body, "{\"status\":\"ok\"}\n");
-    reply(request, 200, "application/json", &body);
+    for (size_t i = 0; i < o->pulse_count; i++) {
+        int64_t age_ms = pulse_age_ms(o->pulses[i].pulse, clock_steady_ms());
+
+        if (age_ms > o->pulses[i].limit_ms)
+            buf_printf(&stuck, "%s\"%s\":%lld", stuck.length ? "," : "", o->pulses[i].name,
+                (long long)age_ms / 1000);
+    }
+    if (stuck.length)
+        buf_printf(&body, "{\"status\":\"stuck\",\"silent_s\":{%s}}\n", stuck.data);
+    else
+        buf_append_text(&body, "{\"status\":\"ok\"}\n");
+    reply(request, stuck.length ? 503 : 200, "application/json", &body);
 }
 
-static bool describe_checks(const struct ops *o, struct buf *body)
+static const char *state_of(const struct ops *o, bool is_ready)
+{
+    return o->is_draining ? "draining" : is_ready ? "ready" : "not ready";
+}
+
+static bool describe_checks(struct ops *o, struct buf *body)
 {
     bool is_ready = !o->is_draining;
 
     for (size_t i = 0; i < o->check_count; i++) {
-        const struct check *check = &o->checks[i];
+        struct check *check = &o->checks[i];
         char text[256] = "";
         bool is_well = check->check(check->arg, text, sizeof(text));
 
         buf_printf(body, "%s\"%s\":{\"ok\":%s", i ? "," : "", check->name, is_well ? "true" : "false");
         json_write_member(body, "detail", text);
         buf_append_char(body, '}');
+        check->was_well = check->was_well || is_well;
         is_ready = is_ready && (is_well || !check->is_required);
     }
     return is_ready;
@@ -72,17 +100,28 @@ static bool describe_checks(const struct ops *o, struct buf *body)
 
 static void on_readyz(struct evhttp_request *request, void *arg)
 {
-    const struct ops *o = arg;
+    struct ops *o = arg;
     AUTO_BUF struct buf checks = BUF(BODY_MAX);
     AUTO_BUF struct buf body = BUF(BODY_MAX);
     bool is_ready = describe_checks(o, &checks);
 
-    buf_printf(&body, "{\"status\":\"%s\",\"checks\":{%s}}\n",
-        o->is_draining ? "draining"
-        : is_ready     ? "ready"
-                       : "not ready",
-        checks.data);
+    buf_printf(&body, "{\"status\":\"%s\",\"checks\":{%s}}\n", state_of(o, is_ready), checks.data);
     reply(request, is_ready ? 200 : 503, "application/json", &body);
+}
+
+static void on_acceptz(struct evhttp_request *request, void *arg)
+{
+    struct ops *o = arg;
+    AUTO_BUF struct buf checks = BUF(BODY_MAX);
+    AUTO_BUF struct buf body = BUF(BODY_MAX);
+    bool is_ready = describe_checks(o, &checks);
+    bool accepts = !o->is_draining;
+
+    for (size_t i = 0; i < o->check_count; i++)
+        accepts = accepts && (o->checks[i].was_well || !o->checks[i].is_required);
+    buf_printf(&body, "{\"accepts\":%s,\"status\":\"%s\",\"checks\":{%s}}\n", accepts ? "true" : "false",
+        state_of(o, is_ready), checks.data);
+    reply(request, accepts ? 200 : 503, "application/json", &body);
 }
 
 static void on_metrics(struct evhttp_request *request, void *arg)
@@ -109,8 +148,9 @@ static void on_unknown(struct evhttp_request *request, void *UNUSED(arg))
 {
     AUTO_BUF struct buf body = BUF(256);
 
-    buf_append_text(&body, "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz and /metrics are served "
-                           "here, and by the api /v1/stats\"}\n");
+    buf_append_text(&body,
+        "{\"title\":\"not found\",\"detail\":\"/healthz, /readyz, /acceptz and /metrics are "
+        "served here, and by the api /v1/stats\"}\n");
     reply(request, 404, "application/problem+json", &body);
 }
 
@@ -137,6 +177,7 @@ struct ops *ops_new(struct loop *l, const char *listen, struct error *e)
     evhttp_set_cb(o->http, "/healthz", on_healthz, o);
     evhttp_set_cb(o->http, "/health", on_healthz, o);
     evhttp_set_cb(o->http, "/readyz", on_readyz, o);
+    evhttp_set_cb(o->http, "/acceptz", on_acceptz, o);
     evhttp_set_cb(o->http, "/metrics", on_metrics, o);
     evhttp_set_gencb(o->http, on_unknown, o);
     return o;
@@ -158,7 +199,18 @@ const char *ops_address(const struct ops *o)
 void ops_add_check(struct ops *o, const char *name, bool is_required, ops_check *check, void *arg)
 {
     assert(o->check_count < CHECKS_MAX);
-    o->checks[o->check_count++] = (struct check){name, is_required, check, arg};
+    o->checks[o->check_count++] =
+        (struct check){.name = name, .is_required = is_required, .check = check, .arg = arg};
+}
+
+void ops_add_pulse(struct ops *o, const char *name, const struct pulse *pulse, int64_t limit_ms)
+{
+    struct watched *watched = &o->pulses[o->pulse_count++];
+
+    assert(o->pulse_count <= PULSES_MAX);
+    watched->pulse = pulse;
+    watched->limit_ms = limit_ms;
+    snprintf(watched->name, sizeof(watched->name), "%s", name);
 }
 
 void ops_add_metrics(struct ops *o, struct metrics *m)

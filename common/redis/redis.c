@@ -47,6 +47,7 @@ struct redis {
     int64_t retry_ms;
     int64_t lost_at_ms;
     int64_t last_progress_ms; /* when an answer last came, or the first of those pending was sent */
+    int64_t moved_ms;         /* when an answer last came, or its state changed */
     int64_t last_block_ms;    /* what the command that was sent last may take more */
     size_t pending_count;
     size_t subscribing_count; /* of a subscriber: confirmations still to come */
@@ -87,6 +88,7 @@ static void become_idle(struct redis *r)
     bool was_ready = r->was_ready;
 
     r->state = IDLE;
+    r->moved_ms = clock_steady_ms();
     r->was_ready = false;
     r->client_id = 0;
     r->subscribing_count = 0;
@@ -232,7 +234,7 @@ static void on_reply(redisAsyncContext *UNUSED(context), void *reply, void *arg)
     op->next_free = r->free_ops;
     r->free_ops = op;
     r->pending_count--;
-    r->last_progress_ms = clock_steady_ms();
+    r->last_progress_ms = r->moved_ms = clock_steady_ms();
     if (!answer)
         r->state = LEAVING;
     if (!answer)
@@ -289,7 +291,7 @@ static void on_pushed(redisAsyncContext *UNUSED(context), void *arg_reply, void 
     if (!reply || reply->elements < 3 || reply->element[1]->type != REDIS_REPLY_STRING)
         return;
     channel = reply->element[1]->str;
-    r->last_progress_ms = clock_steady_ms();
+    r->last_progress_ms = r->moved_ms = clock_steady_ms();
     if (is_kind(reply, "message") && reply->element[2]->type == REDIS_REPLY_STRING) {
         s->on_message(r->options.arg, channel, reply->element[2]->str, (size_t)reply->element[2]->len);
         return;
@@ -443,7 +445,7 @@ static void connect_to(struct redis *r, const char *address)
     context->data = r;
     r->context = context;
     r->state = CONNECTING;
-    r->last_progress_ms = clock_steady_ms();
+    r->last_progress_ms = r->moved_ms = clock_steady_ms();
     redisLibeventAttach(context, loop_base(r->loop));
     redisAsyncSetConnectCallback(context, on_connect);
     redisAsyncSetDisconnectCallback(context, on_disconnect);
@@ -486,6 +488,7 @@ static void resolve(struct redis *r)
         abort();
     evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
     r->state = RESOLVING;
+    r->moved_ms = clock_steady_ms();
     request = evdns_getaddrinfo(r->dns, r->url.host, NULL, &hints, on_resolved, r);
     if (r->state == RESOLVING) /* else it was answered at once, and request is NULL */
         r->resolving = request;
@@ -515,7 +518,7 @@ struct redis *redis_new(struct loop *l, const struct redis_options *options)
     r->url = *options->url;
     r->options.url = &r->url;
     r->retry_ms = RETRY_FIRST_MS;
-    r->lost_at_ms = clock_steady_ms();
+    r->lost_at_ms = r->moved_ms = clock_steady_ms();
     set_reason(r, "not connected yet");
     redis_request_init(&r->request);
     timer_init(&r->retry, l, connect_now, r);
@@ -553,6 +556,11 @@ struct redis *redis_free(struct redis *r)
 bool redis_is_ready(const struct redis *r)
 {
     return r->state == READY && !timer_is_running(&r->unusable);
+}
+
+bool redis_is_stuck(const struct redis *r, int64_t now_ms)
+{
+    return now_ms - r->moved_ms > 2 * IDLE_PING_MS + r->options.timeout_ms + r->last_block_ms;
 }
 
 long long redis_client_id(const struct redis *r)

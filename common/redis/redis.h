@@ -61,6 +61,11 @@ bool redis_is_ready(const struct redis *r);
 /* The server's id of this connection (CLIENT ID), for CLIENT UNBLOCK; 0 while it is not ready. */
 long long redis_client_id(const struct redis *r);
 
+/* Whether it will not come back by itself: at now_ms (clock_steady_ms) nothing has happened on it for so long
+ * that its own watchdog must have failed. A Redis that is away or silent does not make it so: then it is
+ * dropped and tried again, which is something. */
+bool redis_is_stuck(const struct redis *r, int64_t now_ms);
+
 /* Says in a few words how it stands: "connected", or what went wrong last. Borrowed until the next turn. */
 const char *redis_describe(const struct redis *r);
 

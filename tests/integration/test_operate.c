@@ -526,11 +526,13 @@ static void assert_sums(const json_t *stats)
     expect_number(stats, "/waiting", 4);
     expect_number(stats, "/scheduled", 1);
     expect_number(stats, "/running", 2);
+    expect_number(stats, "/demand", 5); /* not the one that waits in the paused queue */
     expect_number(stats, "/dead", 1);
     expect_number(stats, "/workers", 1);
     expect_number(stats, "/slots", 2);
     assert_default_queue(json_at(stats, "/queues/default"));
     expect_number(stats, "/queues/other/waiting", 1);
+    expect_number(stats, "/queues/other/demand", 0);
     ck_assert(json_is_true(json_at(stats, "/queues/other/paused")));
 }
 

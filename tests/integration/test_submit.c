@@ -457,6 +457,7 @@ START_TEST(ops_port_answers)
         {"/healthz", 200, "\"ok\""},
         {"/health", 200, "\"ok\""},
         {"/readyz", 200, "\"ready\""},
+        {"/acceptz", 200, "\"accepts\":true"},
         {"/metrics", 200, "# TYPE jobgate_"},
         {"/v1/jobs", 404, "not found"},
     };

@@ -1,6 +1,9 @@
 #include "common/net/ops.h"
 
 #include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <unistd.h>
 
 #include "common/base/json.h"
 #include "common/net/http_client.h"
@@ -119,6 +122,104 @@ START_TEST(health_is_well_as_long_as_the_loop_turns)
     body = body_json();
     ck_assert(json_is_object(body));
     ck_assert_int_eq(redis.asked, 0);
+}
+END_TEST
+
+/* A loop in a thread of its own, whose first callback holds it up until it is let go. */
+struct held_loop {
+    struct loop *loop;
+    struct pulse *pulse;
+    pthread_t thread;
+    sem_t go;
+};
+
+static void hold_up(void *arg)
+{
+    struct held_loop *h = arg;
+
+    sem_wait(&h->go);
+}
+
+static void *run_held(void *arg)
+{
+    struct held_loop *h = arg;
+
+    loop_adopt(h->loop);
+    loop_run(h->loop);
+    return NULL;
+}
+
+static void start_held(struct held_loop *h)
+{
+    h->loop = loop_new();
+    h->pulse = pulse_new(h->loop, NULL, NULL);
+    sem_init(&h->go, 0, 0);
+    loop_call_later(h->loop, hold_up, h);
+    ck_assert_int_eq(pthread_create(&h->thread, NULL, run_held, h), 0);
+    loop_adopt(l);
+}
+
+static void stop_held_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void end_held(struct held_loop *h)
+{
+    loop_call_from_thread(h->loop, stop_held_loop, h->loop);
+    pthread_join(h->thread, NULL);
+    pulse_free(h->pulse);
+    loop_free(h->loop);
+    sem_destroy(&h->go);
+}
+
+START_TEST(health_is_lost_while_a_loop_stands_still)
+{
+    enum { LIMIT_MS = 3000 };
+    struct held_loop held;
+    struct pulse *well = pulse_new(l, NULL, NULL);
+    AUTO(json) json_t *body = NULL;
+
+    start_held(&held);
+    ops_add_pulse(ops, "well", well, LIMIT_MS * 100);
+    ops_add_pulse(ops, "held", held.pulse, LIMIT_MS);
+    ck_assert_int_eq(get("/healthz"), 200);
+    while (get("/healthz") == 200)
+        usleep(50000);
+    ck_assert_int_eq(answer.status, 503);
+    body = body_json();
+    ck_assert_str_eq(json_text_at(body, "/status"), "stuck");
+    ck_assert_int_ge(json_integer_value(json_at(body, "/silent_s/held")), LIMIT_MS / 1000);
+    ck_assert_ptr_null(json_at(body, "/silent_s/well"));
+    sem_post(&held.go);
+    while (get("/healthz") != 200)
+        usleep(50000);
+    end_held(&held);
+    pulse_free(well);
+}
+END_TEST
+
+/* What is away for everybody must not take everybody out. */
+START_TEST(it_accepts_from_when_all_was_well_once_until_it_drains)
+{
+    struct part redis = {false, "connection refused", 0};
+    struct part store = {false, "refused", 0};
+    AUTO(json) json_t *body = NULL;
+
+    ops_add_check(ops, "redis", true, check_part, &redis);
+    ops_add_check(ops, "blob_store", false, check_part, &store);
+    ck_assert_int_eq(get("/acceptz"), 503);
+    redis.is_well = true;
+    ck_assert_int_eq(get("/acceptz"), 200);
+    redis.is_well = false;
+    ck_assert_int_eq(get("/readyz"), 503);
+    ck_assert_int_eq(get("/acceptz"), 200);
+    body = body_json();
+    ck_assert(json_is_true(json_at(body, "/accepts")));
+    ck_assert_str_eq(json_text_at(body, "/status"), "not ready");
+    ck_assert_str_eq(json_text_at(body, "/checks/redis/detail"), "connection refused");
+    ops_set_draining(ops);
+    ck_assert_int_eq(get("/acceptz"), 503);
 }
 END_TEST
 
@@ -316,6 +417,8 @@ Suite *ops_suite(void)
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_set_timeout(all, 20);
     tcase_add_loop_test(all, health_is_well_as_long_as_the_loop_turns, 0, ARRAY_LENGTH(health_paths));
+    tcase_add_test(all, health_is_lost_while_a_loop_stands_still);
+    tcase_add_test(all, it_accepts_from_when_all_was_well_once_until_it_drains);
     tcase_add_test(all, nothing_to_check_is_ready);
     tcase_add_loop_test(all, ready_is_what_the_required_checks_say, 0, ARRAY_LENGTH(ready_rows));
     tcase_add_test(all, readiness_comes_and_goes);

@@ -174,7 +174,7 @@ static enum ending ending_of(const struct attempt *a)
         return ENDING_DAMAGED;
     if (!a->handler || !error_is_retryable(a->failure.code))
         return ENDING_HOPELESS;
-    return a->failure.code == ERROR_HANDLER_KILLED ? ENDING_CRASHED : ENDING_FAILED;
+    return run_has_crashed(&a->failure) ? ENDING_CRASHED : ENDING_FAILED;
 }
 
 static int limit_of(const struct attempt *a)

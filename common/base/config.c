@@ -45,6 +45,14 @@ void config_mistake(struct buf *mistakes, const char *name, const char *why)
     buf_printf(mistakes, "%s: %s\n", name, why);
 }
 
+bool config_is_secret(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (rows[i].kind == KIND_SECRET && strcmp(rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool parse_int(struct config *config, const struct row *row, const char *value, struct buf *mistakes)
 {
     char *end;

@@ -75,6 +75,9 @@ void config_forget_environment(void);
 /* Wipes secrets and frees. */
 void config_release(struct config *config);
 
+/* Whether a setting of either program has this name and is a secret. */
+bool config_is_secret(const char *name);
+
 /* Appends a mistake that a module found in the setting `name`. */
 void config_mistake(struct buf *mistakes, const char *name, const char *why);
 

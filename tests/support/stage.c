@@ -25,10 +25,10 @@ void stage_write(const struct stage *s, const char *name, const char *text, mode
 
 static void append_types(struct buf *text, const struct stage *s, const char *types)
 {
-    const char *place = strstr(types, "%s");
+    const char *place;
 
     buf_append_text(text, "{\"types\": {");
-    if (place) {
+    while ((place = strstr(types, "%s"))) {
         buf_append(text, types, (size_t)(place - types));
         buf_append_text(text, s->directory);
         types = place + 2;

@@ -23,7 +23,7 @@ struct ended {
     struct buf log;
 };
 
-/* Loads {"types": {<types>}}; a %s in `types`, if there is one, stands for the stage's directory. */
+/* Loads {"types": {<types>}}; each %s in `types` stands for the stage's directory. */
 void stage_open(struct stage *s, const char *types);
 void stage_close(struct stage *s);
 

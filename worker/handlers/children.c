@@ -1,5 +1,7 @@
 #include "worker/handlers/children.h"
 
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,28 +44,35 @@ void children_remove(struct child *c)
 }
 
 /* The callback may free c. */
-static void report(struct child *c, const siginfo_t *how)
+static void report(struct child *c, const siginfo_t *how, const struct rusage *used)
 {
     children_remove(c);
-    c->callback(c->arg, how);
+    c->callback(c->arg, how, used);
     waitpid(how->si_pid, NULL, 0);
 }
 
-static bool has_exited(idtype_t which, pid_t pid, siginfo_t *how)
+/* The system call has a fifth argument that libc's waitid hides. */
+static bool has_exited(idtype_t which, pid_t pid, siginfo_t *how, struct rusage *used)
 {
     how->si_pid = 0;
-    return waitid(which, (id_t)pid, how, WEXITED | WNOHANG | WNOWAIT) == 0 && how->si_pid != 0;
+    return syscall(SYS_waitid, which, pid, how, WEXITED | WNOHANG | WNOWAIT, used) == 0 && how->si_pid != 0;
+}
+
+bool children_has(pid_t pid)
+{
+    return *find(pid) != NULL;
 }
 
 /* A callback may change the list, so the search begins anew behind each. */
 static void report_bucket(struct child **bucket)
 {
     struct child *c = *bucket;
+    struct rusage used;
     siginfo_t how;
 
     while (c)
-        if (has_exited(P_PID, c->pid, &how)) {
-            report(c, &how);
+        if (has_exited(P_PID, c->pid, &how, &used)) {
+            report(c, &how, &used);
             c = *bucket;
         } else {
             c = c->next;
@@ -74,14 +83,15 @@ static void report_bucket(struct child **bucket)
  * searched for; behind a stranger's zombie it would name that one for ever. */
 static void on_sigchld(evutil_socket_t UNUSED(fd), short UNUSED(what), void *UNUSED(arg))
 {
+    struct rusage used;
     siginfo_t how;
 
-    while (has_exited(P_ALL, 0, &how)) {
+    while (has_exited(P_ALL, 0, &how, &used)) {
         struct child *c = *find(how.si_pid);
 
         if (c) {
-            report(c, &how);
-        } else if (getpid() == 1) {
+            report(c, &how, &used);
+        } else if (getpid() == 1 || getpgid(how.si_pid) != getpgrp()) {
             waitpid(how.si_pid, NULL, 0);
         } else {
             for (size_t i = 0; i < BUCKET_COUNT; i++)
@@ -97,6 +107,7 @@ void children_open(struct loop *l)
         assert(event_get_base(&children.signal) == loop_base(l));
         return;
     }
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     evsignal_assign(&children.signal, loop_base(l), SIGCHLD, on_sigchld, NULL);
     evsignal_add(&children.signal, NULL);
     event_active(&children.signal, EV_SIGNAL, 1); /* for one that exited before */

@@ -1,135 +1,104 @@
+#include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "worker/handlers/children.h"
-#include "worker/handlers/environment.h"
 #include "worker/handlers/excerpt.h"
-#include "worker/handlers/exit_status.h"
 #include "worker/handlers/kind.h"
-#include "worker/handlers/spawn.h"
-#include "worker/handlers/warden.h"
+#include "worker/handlers/program.h"
+#include "worker/handlers/progress.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* A process per job: payload on stdin, result from stdout, stderr kept as the log. What the receiver does not
- * take of the result stays in the pipe, but for one chunk.
+/* A process per job: payload on stdin, result from stdout, stderr kept as the log, progress on descriptor 3.
+ * What the receiver does not take of the result stays in the pipe, but for one chunk.
  *
  *     start ──▶ running ──leader exits──▶ its group is killed ──stdout ends, or STRAGGLER_MS──▶ end
- *       │          └─time limit, too much output, run_kill: the group is killed, stdout is closed──▲ (when
- * the leader exited) └─cannot be started──▶ deferred ──▶ end
+ *       │          └─a limit, too much output, run_kill: the group is killed, stdout is closed──▲ (when the
+ *       └─cannot be started──▶ deferred ──▶ end                                           leader exited)
  */
 
 enum {
-    ARGUMENTS_MAX = 64,
-    CHUNK_BYTES = 65536, /* what one callback moves at most, so that the other jobs get their turn; a pipe
-                            holds as much */
-    STRAGGLER_MS = 1000, /* how long a process that left the group may hold stdout open behind its leader */
-    LAST_LOG_CHUNKS =
-        16, /* what is still read from stderr at the end, when such a process may write for ever */
-};
-
-struct command {
-    char **arguments;
-    char *path; /* NULL: it was not found in PATH when the file was loaded; looked up again at each start */
-};
-
-/* The worker's end of one of the program's pipes. */
-struct end {
-    int fd; /* -1 = closed */
-    struct event event;
+    STRAGGLER_MS = 1000 /* how long a process that left the group may hold stdout open behind its leader */
 };
 
 struct command_run {
     struct run run;
-    struct child child;
-    pid_t group; /* 0 = the leader has exited, or never started */
-    struct end in;
-    struct end out;
-    struct end err;
-    size_t sent;     /* bytes of the payload */
+    struct process process;
+    size_t sent;     /* bytes of a whole payload */
     struct buf held; /* output that the receiver did not take; stdout is not read meanwhile */
     struct excerpt log;
+    struct progress progress;
     struct timer resumed;      /* the receiver would take more */
     struct countdown straggle; /* behind the leader's exit: the wait for the end of stdout */
     struct error error;        /* the first reason why it ends early; ERROR_OK: none */
-    int exit_code;             /* si_code and si_status of waitid */
-    int exit_status;
+    siginfo_t how;             /* it exited */
+    int64_t start_ms;
+    int64_t cpu_ms;
+    int64_t peak_bytes;
 };
 
-static void close_end(struct end *end)
+static const struct program *program_of(const struct run *r)
 {
-    if (end->fd < 0)
-        return;
-    if (event_initialized(&end->event))
-        event_del(&end->event);
-    close(end->fd);
-    end->fd = -1;
+    return r->handler->settings;
 }
 
-/* Moves one chunk at most; false at the end of the stream. */
-static ssize_t read_chunk(struct end *end, char chunk[CHUNK_BYTES])
-{
-    ssize_t n;
+/* ---- progress ---- */
 
-    do
-        n = read(end->fd, chunk, CHUNK_BYTES);
-    while (n < 0 && errno == EINTR);
-    if (n == 0 || (n < 0 && errno != EAGAIN))
-        close_end(end);
-    return n;
-}
-
-static void read_last_of_log(struct command_run *c)
+/* Returns whether the run goes on: the receiver may have ended it. */
+static bool read_progress(struct command_run *c)
 {
     char chunk[CHUNK_BYTES];
-    ssize_t n = 1;
+    ssize_t n = end_read(&c->process.note, chunk);
 
-    for (int i = 0; i < LAST_LOG_CHUNKS && c->err.fd >= 0 && n > 0; i++) {
-        n = read_chunk(&c->err, chunk);
-        if (n > 0)
-            excerpt_add(&c->log, chunk, (size_t)n);
-    }
+    if (n > 0)
+        progress_add(&c->progress, &c->run, chunk, (size_t)n);
+    progress_tell(&c->progress, &c->run);
+    return c->error.code == ERROR_OK;
 }
+
+static void on_note(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
+{
+    read_progress(arg);
+}
+
+/* ---- the end ---- */
 
 static void end(struct command_run *c)
 {
-    struct run_outcome outcome = {.error = NULL};
+    struct run_outcome outcome = {.usage = {.wall_ms = clock_steady_ms() - c->start_ms,
+                                      .cpu_ms = c->cpu_ms,
+                                      .peak_memory_bytes = c->peak_bytes}};
 
-    read_last_of_log(c);
+    if (c->error.code == ERROR_OK && !read_progress(c) && c->run.is_deferred)
+        return; /* the receiver ended it while it was told; finish comes */
+    end_read_rest(&c->process.err, &c->log);
     excerpt_finish(&c->log, &outcome.log);
-    if (c->error.code != ERROR_OK ||
-        !exit_status_judge(c->exit_code, c->exit_status, &outcome.log, &c->error))
+    if (c->error.code != ERROR_OK || !process_judge(&c->process, &c->how, &outcome.log, &c->error))
         outcome.error = &c->error;
+    progress_complain(&c->progress, &outcome.log);
+    progress_release(&c->progress);
     countdown_stop(&c->straggle);
     timer_stop(&c->resumed);
-    close_end(&c->in);
-    close_end(&c->out);
-    close_end(&c->err);
+    process_release(&c->process);
     buf_release(&c->held);
     run_end(&c->run, &outcome);
 }
 
 static void end_if_complete(struct command_run *c)
 {
-    if (!c->group && c->out.fd < 0 && !c->held.length)
+    if (!c->process.group && c->process.out.fd < 0 && !c->held.length && !c->run.is_deferred)
         end(c);
-}
-
-static void kill_group(const struct command_run *c)
-{
-    kill(-c->group, SIGKILL);
 }
 
 /* Ends it early: c->error is set. What it still writes is of no interest; its exit is waited for. */
 static void stop(struct command_run *c)
 {
-    close_end(&c->in);
-    close_end(&c->out);
+    end_close(&c->process.in);
+    end_close(&c->process.out);
     buf_reset(&c->held);
     countdown_stop(&c->straggle);
-    if (c->group)
-        kill_group(c);
+    if (c->process.group)
+        watched_kill(&c->process.watched, SIGKILL);
     else
         run_defer(&c->run);
 }
@@ -146,11 +115,20 @@ static void kill_run(struct run *r, enum error_code reason)
     stop(c);
 }
 
+static void on_over(void *arg, const struct error *why)
+{
+    struct command_run *c = arg;
+
+    if (c->error.code == ERROR_OK)
+        c->error = *why;
+    stop(c);
+}
+
 static void on_straggling(void *arg)
 {
     struct command_run *c = arg;
 
-    close_end(&c->out);
+    end_close(&c->process.out);
     end_if_complete(c);
 }
 
@@ -159,50 +137,58 @@ static void on_limit(void *arg)
     kill_run(arg, ERROR_TIMEOUT);
 }
 
+static int64_t milliseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
+}
+
 /* The rest of the group is killed while the leader's id is still taken; then their ends of stdout are closed
  * too. */
-static void on_exited(void *arg, const siginfo_t *how)
+static void on_exited(void *arg, const siginfo_t *how, const struct rusage *used)
 {
     struct command_run *c = arg;
+    int64_t cpu_ms = milliseconds(used->ru_utime) + milliseconds(used->ru_stime);
+    int64_t peak_bytes = (int64_t)used->ru_maxrss * 1024;
+    const struct watched *w = &c->process.watched;
 
-    kill_group(c);
-    warden_remove(c->group);
-    c->group = 0;
-    c->exit_code = how->si_code;
-    c->exit_status = how->si_status;
+    c->cpu_ms = cpu_ms > w->cpu_ms ? cpu_ms : w->cpu_ms;
+    c->peak_bytes = peak_bytes > w->peak_bytes ? peak_bytes : w->peak_bytes;
+    c->how = *how;
+    process_has_exited(&c->process);
     countdown_stop(&c->run.limit);
     countdown_start(&c->straggle, STRAGGLER_MS);
     end_if_complete(c);
 }
 
+/* ---- output ---- */
+
 /* Hands a piece over. Returns false when that ended or paused the stream. */
 static bool pass_on(struct command_run *c, const char *data, size_t length)
 {
     size_t taken;
-    struct error e;
 
-    if (!run_output(&c->run, data, length, &taken, &e)) {
-        error_set(&c->error, e.code, "it wrote more than %zu bytes to stdout, the limit (MAX_RESULT)",
-            c->run.input.max_result_bytes);
+    if (!run_output(&c->run, data, length, &taken, &c->error))
         stop(c);
-        return false;
-    }
-    if (c->error.code != ERROR_OK) /* the receiver killed it */
+    if (c->error.code != ERROR_OK) /* also when the receiver killed it */
         return false;
     if (taken < length) {
         buf_append(&c->held, data + taken, length - taken);
-        event_del(&c->out.event);
+        event_del(&c->process.out.event);
         countdown_suspend(&c->straggle);
     }
     return taken == length;
 }
 
+/* What it said of the content type before it wrote anything is known before that is handed over. */
 static void on_output(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
 {
     struct command_run *c = arg;
     char chunk[CHUNK_BYTES];
-    ssize_t n = read_chunk(&c->out, chunk);
+    ssize_t n;
 
+    if (!c->run.result_bytes && !c->progress.line_count && !read_progress(c))
+        return;
+    n = end_read(&c->process.out, chunk);
     if (n <= 0 || pass_on(c, chunk, (size_t)n))
         end_if_complete(c);
 }
@@ -218,7 +204,7 @@ static void on_resumed(void *arg)
     buf_init(&c->held, CHUNK_BYTES);
     countdown_resume(&c->straggle);
     if (pass_on(c, held.data, held.length))
-        event_add(&c->out.event, NULL);
+        event_add(&c->process.out.event, NULL);
     buf_release(&held);
 }
 
@@ -234,25 +220,25 @@ static void on_log(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
 {
     struct command_run *c = arg;
     char chunk[CHUNK_BYTES];
-    ssize_t n = read_chunk(&c->err, chunk);
+    ssize_t n = end_read(&c->process.err, chunk);
 
     if (n > 0)
         excerpt_add(&c->log, chunk, (size_t)n);
 }
 
+/* ---- input ---- */
+
 /* A program that does not read its payload, or not all of it, has its reasons: its exit status tells. */
 static void send_payload(struct command_run *c)
 {
     const struct run_input *input = &c->run.input;
-    size_t rest = input->is_streamed ? 0 : input->payload_length - c->sent;
-    ssize_t n = rest ? write(c->in.fd, (const char *)input->payload + c->sent, rest) : 0;
+    size_t rest = input->payload_length - c->sent;
+    ssize_t n = rest ? write(c->process.in.fd, (const char *)input->payload + c->sent, rest) : 0;
 
-    if (input->is_streamed)
-        return;
     if (n > 0)
         c->sent += (size_t)n;
     if (c->sent == input->payload_length || (n < 0 && errno != EAGAIN && errno != EINTR))
-        close_end(&c->in);
+        end_close(&c->process.in);
 }
 
 /* A fed one is written straight through: the event tells only that there is room again. */
@@ -264,7 +250,7 @@ static void on_input(evutil_socket_t UNUSED(fd), short UNUSED(what), void *arg)
         send_payload(c);
         return;
     }
-    event_del(&c->in.event);
+    event_del(&c->process.in.event);
     c->run.events->on_hungry(c->run.arg);
 }
 
@@ -273,114 +259,43 @@ static size_t feed(struct run *r, const void *data, size_t length)
     struct command_run *c = (struct command_run *)r;
     ssize_t n;
 
-    if (c->in.fd < 0 || !c->group)
+    if (c->process.in.fd < 0 || !c->process.group)
         return length;
     do
-        n = write(c->in.fd, data, length);
+        n = write(c->process.in.fd, data, length);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
-        close_end(&c->in);
+        end_close(&c->process.in);
         return length;
     }
     if (n < (ssize_t)length)
-        event_add(&c->in.event, NULL);
+        event_add(&c->process.in.event, NULL);
     return n < 0 ? 0 : (size_t)n;
 }
 
 static void feed_end(struct run *r)
 {
-    close_end(&((struct command_run *)r)->in);
+    end_close(&((struct command_run *)r)->process.in);
 }
 
-static bool open_pipes(struct command_run *c, int programs_ends[SPAWN_FDS], struct error *e)
-{
-    struct end *const ends[SPAWN_FDS] = {&c->in, &c->out, &c->err};
-
-    for (int i = 0; i < SPAWN_FDS; i++) {
-        struct spawn_pipe p;
-
-        if (!spawn_pipe_open(&p, i == 0 ? PROGRAM_READS : PROGRAM_WRITES, e))
-            return false;
-        ends[i]->fd = p.workers_end;
-        programs_ends[i] = p.programs_end;
-    }
-    return true;
-}
-
-static void watch(struct command_run *c, struct end *end, short what, event_callback_fn callback)
-{
-    if (end->fd < 0)
-        return;
-    event_assign(
-        &end->event, loop_base(handler_loop(c->run.handler)), end->fd, what | EV_PERSIST, callback, c);
-    if (end != &c->in || !c->run.input.is_streamed)
-        event_add(&end->event, NULL);
-}
-
-static bool is_program(const char *path)
-{
-    struct stat about;
-
-    return stat(path, &about) == 0 && S_ISREG(about.st_mode) && access(path, X_OK) == 0;
-}
-
-/* Returns the path of a program, which the caller frees: name itself when it is a path; NULL when PATH has
- * none. */
-static char *look_up(const char *name)
-{
-    const char *directory = getenv("PATH");
-    AUTO_BUF struct buf path = BUF(4096);
-
-    if (strchr(name, '/'))
-        return mem_strdup(name);
-    if (!directory)
-        directory = "/usr/local/bin:/usr/bin:/bin";
-    while (*directory) {
-        size_t length = strcspn(directory, ":");
-
-        buf_reset(&path);
-        buf_append(&path, directory, length);
-        buf_printf(&path, "/%s", name);
-        if (length && !buf_is_overflown(&path) && is_program(path.data))
-            return buf_take(&path, NULL);
-        directory += length + (directory[length] == ':');
-    }
-    return NULL;
-}
-
-/* Starts the program with these descriptors. */
-static bool spawn(struct command_run *c, const int fds[SPAWN_FDS], struct error *e)
-{
-    const struct command *command = c->run.handler->settings;
-    AUTO(free) char *found = command->path ? NULL : look_up(command->arguments[0]);
-    AUTO(free) char **environment = environment_new(&c->run.input);
-    struct spawn s = {
-        .path = command->path ? command->path : found,
-        .arguments = command->arguments,
-        .environment = environment,
-        .fds = {fds[0], fds[1], fds[2]},
-    };
-
-    if (!s.path)
-        return error_set(e, ERROR_HANDLER_START, "%.120s: there is no such program in the worker's PATH",
-            command->arguments[0]);
-    return spawn_process(&s, &c->group, e);
-}
+/* ---- the start ---- */
 
 /* What fits into the pipe is sent before the program starts: a small payload costs no event. */
 static bool launch(struct command_run *c, struct error *e)
 {
-    int fds[SPAWN_FDS] = {-1, -1, -1};
-    bool is_started = false;
+    struct process *p = &c->process;
 
-    if (open_pipes(c, fds, e)) {
+    if (!process_open(p, true, e))
+        return false;
+    if (!c->run.input.is_streamed)
         send_payload(c);
-        is_started = spawn(c, fds, e);
-    }
-    for (int i = 0; i < SPAWN_FDS; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-    return is_started;
+    if (!process_launch(p, &c->run.input, true, on_exited, on_over, c, e))
+        return false;
+    end_watch(&p->in, p->loop, EV_WRITE, on_input, c, !c->run.input.is_streamed);
+    end_watch(&p->out, p->loop, EV_READ, on_output, c, true);
+    end_watch(&p->err, p->loop, EV_READ, on_log, c, true);
+    end_watch(&p->note, p->loop, EV_READ, on_note, c, true);
+    return true;
 }
 
 static struct run *start(
@@ -388,20 +303,17 @@ static struct run *start(
 {
     struct command_run *c = run_new(sizeof(*c), h, input, events, arg, on_limit);
 
-    c->in.fd = c->out.fd = c->err.fd = -1;
+    process_init(&c->process, program_of(&c->run), handler_loop(h));
     buf_init(&c->held, CHUNK_BYTES);
     excerpt_init(&c->log);
+    progress_init(&c->progress);
     timer_init(&c->resumed, handler_loop(h), on_resumed, c);
     countdown_init(&c->straggle, handler_loop(h), on_straggling, c);
-    if (!launch(c, &c->error)) {
+    c->start_ms = clock_steady_ms();
+    if (launch(c, &c->error))
+        countdown_start(&c->run.limit, c->run.input.timeout_ms);
+    else
         run_defer(&c->run);
-        return &c->run;
-    }
-    children_add(&c->child, c->group, on_exited, c);
-    watch(c, &c->in, EV_WRITE, on_input);
-    watch(c, &c->out, EV_READ, on_output);
-    watch(c, &c->err, EV_READ, on_log);
-    countdown_start(&c->run.limit, c->run.input.timeout_ms);
     return &c->run;
 }
 
@@ -409,8 +321,8 @@ static void ask(struct run *r)
 {
     const struct command_run *c = (struct command_run *)r;
 
-    if (c->group)
-        kill(-c->group, SIGTERM);
+    if (c->process.group)
+        watched_kill(&c->process.watched, SIGTERM);
 }
 
 static void finish(struct run *r)
@@ -418,35 +330,28 @@ static void finish(struct run *r)
     end((struct command_run *)r);
 }
 
-static const char *const fields[] = {"command", NULL};
+/* ---- the handlers file ---- */
+
+static const char *const fields[] = {PROGRAM_FIELDS, NULL};
 
 static void *parse(struct spec *s, const char **UNUSED(content_type))
 {
-    struct command *command = mem_zalloc(sizeof(*command));
-    const char *name;
-    struct spec list;
+    struct program *program = mem_zalloc(sizeof(*program));
 
-    command->arguments = spec_texts(s, "command", 1, ARGUMENTS_MAX);
-    if (!command->arguments)
-        return command;
-    name = command->arguments[0];
-    spec_enter(&list, s, "command", NULL);
-    if (!*name || (*name != '/' && strchr(name, '/')))
-        spec_mistake(&list, "0", "must be an absolute path, or a name that is looked up in PATH");
-    else
-        command->path = look_up(name);
-    return command;
+    program_parse(program, s);
+    return program;
 }
 
 static void release(void *settings)
 {
-    struct command *command = settings;
+    if (settings)
+        program_release(settings);
+    free(settings);
+}
 
-    if (!command)
-        return;
-    free(command->arguments);
-    free(command->path);
-    free(command);
+static bool check(const void *settings, struct error *e)
+{
+    return program_check(settings, e);
 }
 
 const struct kind kind_command = {
@@ -454,6 +359,7 @@ const struct kind kind_command = {
     .fields = fields,
     .parse = parse,
     .release = release,
+    .check = check,
     .start = start,
     .kill = kill_run,
     .ask = ask,

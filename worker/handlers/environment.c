@@ -7,15 +7,37 @@
 enum { TEXT_MAX_BYTES = 8 << 20 }; /* more than the kernel lets any program have, execve(2) */
 
 /* Names that are inherited; one that ends with '_' stands for all that begin so. */
-static const char *const inherited[] = {"PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR"};
+static const char *const inherited[] = {"PATH", "HOME", "LANG", "LC_", "TZ"};
 
-static bool is_inherited(const char *variable)
+static bool has_name(const char *variable, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
+static bool is_inherited(const struct environment_rules *rules, const char *variable)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(inherited); i++) {
         size_t length = strlen(inherited[i]);
 
-        if (strncmp(variable, inherited[i], length) == 0 &&
-            (variable[length] == '=' || inherited[i][length - 1] == '_'))
+        if (has_name(variable, inherited[i]) ||
+            (inherited[i][length - 1] == '_' && strncmp(variable, inherited[i], length) == 0))
+            return true;
+    }
+    for (char *const *name = rules->inherited; name && *name; name++)
+        if (has_name(variable, *name))
+            return true;
+    return false;
+}
+
+/* Whether the handlers file sets the variable itself. */
+static bool is_fixed(const struct environment_rules *rules, const char *variable)
+{
+    for (char *const *fixed = rules->fixed; fixed && *fixed; fixed++) {
+        size_t length = strcspn(*fixed, "=") + 1;
+
+        if (strncmp(*fixed, variable, length) == 0)
             return true;
     }
     return false;
@@ -27,6 +49,19 @@ static void append(struct buf *text, const char *name, const char *value)
     buf_append(text, value, strlen(value) + 1);
 }
 
+static void append_metadata(struct buf *text, const json_t *metadata)
+{
+    const char *name;
+    const json_t *value;
+
+    json_object_foreach((json_t *)metadata, name, value)
+    {
+        buf_append_text(text, "JOBGATE_META_");
+        buf_append_text(text, name);
+        append(text, "=", json_string_value(value) ? json_string_value(value) : "");
+    }
+}
+
 static void append_job(struct buf *text, const struct run_input *input)
 {
     char deadline[CLOCK_RFC3339_SIZE];
@@ -35,10 +70,15 @@ static void append_job(struct buf *text, const struct run_input *input)
     clock_format_rfc3339(clock_unix_ms() + input->timeout_ms, deadline);
     snprintf(attempt, sizeof(attempt), "%d", input->attempt);
     append(text, "JOBGATE_JOB_ID=", input->job_id);
-    append(text, "JOBGATE_TYPE=", input->type);
     append(text, "JOBGATE_QUEUE=", input->queue);
     append(text, "JOBGATE_ATTEMPT=", attempt);
     append(text, "JOBGATE_DEADLINE=", deadline);
+    if (input->owner && *input->owner)
+        append(text, "JOBGATE_OWNER=", input->owner);
+    if (input->traceparent && *input->traceparent)
+        append(text, "TRACEPARENT=", input->traceparent);
+    if (input->metadata)
+        append_metadata(text, input->metadata);
 }
 
 /* `text` holds variables, each with its NUL: their pointers, and behind those a copy of the text. */
@@ -60,13 +100,19 @@ static char **make_vector(const struct buf *text)
     return vector;
 }
 
-char **environment_new(const struct run_input *input)
+char **environment_new(const struct environment_rules *rules, const struct run_input *input, bool with_job,
+    const char *directory)
 {
     AUTO_BUF struct buf text = BUF(TEXT_MAX_BYTES);
 
-    append_job(&text, input);
+    append(&text, "JOBGATE_TYPE=", input->type);
+    append(&text, "TMPDIR=", directory);
+    if (with_job)
+        append_job(&text, input);
+    for (char *const *fixed = rules->fixed; fixed && *fixed; fixed++)
+        append(&text, *fixed, "");
     for (char **variable = environ; variable && *variable; variable++)
-        if (is_inherited(*variable))
+        if (is_inherited(rules, *variable) && !is_fixed(rules, *variable))
             append(&text, *variable, "");
     return make_vector(&text);
 }

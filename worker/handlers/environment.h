@@ -1,13 +1,22 @@
 /*
  * environment: what a handler's program finds in its environment: an allow-list of the worker's own (so that
- * its secrets stay with it), and JOBGATE_JOB_ID, _TYPE, _QUEUE, _ATTEMPT and _DEADLINE (RFC 3339, UTC).
+ * its secrets stay with it), what the handlers file adds, and what is known of the job.
  */
 #ifndef JOBGATE_ENVIRONMENT_H
 #define JOBGATE_ENVIRONMENT_H
 
 #include "worker/handlers/handler.h"
 
-/* As execve takes it: one allocation that the caller frees. The deadline is input->timeout_ms from now. */
-char **environment_new(const struct run_input *input) MUST_CHECK;
+/* What the handlers file says of it. Borrowed; either may be NULL. */
+struct environment_rules {
+    char *const *inherited; /* names of the worker's own that are handed on too, ending with NULL */
+    char *const *fixed;     /* "NAME=value", ending with NULL; they go before the inherited */
+};
+
+/* As execve takes it: one allocation that the caller frees. It holds JOBGATE_TYPE and TMPDIR; with_job also
+ * JOBGATE_JOB_ID, _QUEUE, _ATTEMPT, _DEADLINE (RFC 3339, UTC: input->timeout_ms from now), _OWNER and
+ * TRACEPARENT where there is one, and JOBGATE_META_<name> for each metadata. */
+char **environment_new(const struct environment_rules *rules, const struct run_input *input, bool with_job,
+    const char *directory) MUST_CHECK;
 
 #endif

@@ -155,6 +155,9 @@ void run_resume(struct run *r);
 void run_suspend(struct run *r);
 void run_unsuspend(struct run *r);
 
+/* Whether an outcome's error is a crash, which the retry policy counts apart from a failure. */
+bool run_has_crashed(const struct error *e);
+
 /* Asks a run to end by itself: SIGTERM to its process group. What cannot be asked is ended at once, with
  * `reason`. on_done comes as ever; a handler that does not listen is for run_kill. */
 void run_ask(struct run *r, enum error_code reason);

@@ -3,17 +3,20 @@
 #include "common/base/mem.h"
 #include "worker/handlers/children.h"
 #include "worker/handlers/kind.h"
+#include "worker/handlers/program.h"
 #include "worker/handlers/warden.h"
 
 #include <errno.h>
 
 enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300 };
 
+#define OUTPUT_MAX_BYTES (INT64_C(1) << 50)
+
 static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
 
 static const char *const top_fields[] = {"types", NULL};
 static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts",
-    "max_crashes", "retry_delay_ms", "retry_delay_max_ms", NULL};
+    "max_crashes", "retry_delay_ms", "retry_delay_max_ms", "max_output_bytes", NULL};
 
 struct handlers {
     struct loop *loop;
@@ -89,6 +92,7 @@ static void parse_handler(struct handlers *all, struct handler *h, const char *t
         h->settings = h->kind->parse(s, &preset);
     }
     h->timeout_ms = spec_int(s, "timeout_s", TIMEOUT_PRESET_S, 1, TIMEOUT_MAX_S) * 1000;
+    h->max_output_bytes = spec_int(s, "max_output_bytes", 0, 1, OUTPUT_MAX_BYTES);
     parse_retry(s, &h->retry);
     content_type = spec_text(s, "content_type", false, MEDIA_TYPE_SIZE - 1);
     if (content_type && !content_type_is_valid(content_type))
@@ -190,6 +194,9 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
     h->deferred_end = &h->deferred;
     children_open(loop);
     warden_watch();
+    workdir_open(loop);
+    census_open(loop);
+    program_note_memory();
     parse_file(h, &top);
     return mistake_count ? handlers_free(h) : h;
 }
@@ -205,6 +212,8 @@ struct handlers *handlers_free(struct handlers *h)
         free(h->list[i].type);
         free(h->list[i].content_type);
     }
+    census_close();
+    workdir_close();
     warden_unwatch();
     children_close();
     free(h->list);
@@ -297,6 +306,12 @@ void run_unsuspend(struct run *r)
     countdown_resume(&r->limit);
 }
 
+bool run_has_crashed(const struct error *e)
+{
+    return e->code == ERROR_HANDLER_KILLED || e->code == ERROR_HANDLER_BROKEN ||
+           e->code == ERROR_OUT_OF_MEMORY;
+}
+
 void run_ask(struct run *r, enum error_code reason)
 {
     if (r->handler->kind->ask)
@@ -324,7 +339,9 @@ void *run_new(size_t size, const struct handler *h, const struct run_input *inpu
         r->input.timeout_ms = h->timeout_ms;
     if (r->input.timeout_ms > left_ms)
         r->input.timeout_ms = left_ms > 0 ? left_ms : 1;
-    buf_init(&r->result, input->max_result_bytes);
+    if (h->max_output_bytes && (size_t)h->max_output_bytes < input->max_result_bytes)
+        r->input.max_result_bytes = (size_t)h->max_output_bytes;
+    buf_init(&r->result, r->input.max_result_bytes);
     countdown_init(&r->limit, h->owner->loop, on_limit, r);
     return r;
 }
@@ -366,8 +383,10 @@ bool run_output(struct run *r, const void *data, size_t length, size_t *taken, s
     size_t n = length;
 
     if (length > r->input.max_result_bytes - r->result_bytes)
-        return error_set(e, ERROR_OUTPUT_TOO_BIG,
-            "the result is larger than %zu bytes, the limit (MAX_RESULT)", r->input.max_result_bytes);
+        return error_set(e, ERROR_OUTPUT_TOO_BIG, "the result is larger than %zu bytes, the limit (%s)",
+            r->input.max_result_bytes,
+            r->input.max_result_bytes == (size_t)r->handler->max_output_bytes ? "max_output_bytes"
+                                                                              : "MAX_RESULT");
     if (!r->events->on_output)
         buf_append(&r->result, data, length);
     else if (length)

@@ -20,6 +20,9 @@ struct kind {
     void *(*parse)(struct spec *spec, const char **content_type);
     void (*release)(void *settings); /* takes NULL */
 
+    /* Optional: whether what it needs is there now. Fails: HANDLER_START. */
+    bool (*check)(const void *settings, struct error *e);
+
     /* Makes and starts a run: memory that begins with a struct run, obtained from run_new. */
     struct run *(*start)(
         const struct handler *h, const struct run_input *input, const struct run_events *events, void *arg);
@@ -41,6 +44,7 @@ struct handler {
     void *settings; /* what the kind's parse returned; owned */
     char *content_type;
     int64_t timeout_ms;
+    int64_t max_output_bytes; /* 0: MAX_RESULT alone */
     struct retry_policy retry;
     struct handlers *owner;
 };

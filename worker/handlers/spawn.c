@@ -6,6 +6,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,12 +23,42 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &action.sa_mask, NULL);
 }
 
+/* Never above what the worker may itself. */
+static void set_limit(int which, int64_t value, int64_t beyond)
+{
+    struct rlimit limit;
+
+    if (!value || getrlimit((__rlimit_resource_t)which, &limit) < 0)
+        return;
+    if (limit.rlim_max == RLIM_INFINITY || (rlim_t)(value + beyond) < limit.rlim_max)
+        limit.rlim_max = (rlim_t)(value + beyond);
+    limit.rlim_cur = (rlim_t)value < limit.rlim_max ? (rlim_t)value : limit.rlim_max;
+    setrlimit((__rlimit_resource_t)which, &limit);
+}
+
+/* The CPU limit ends with SIGXCPU, and a second later with SIGKILL when that was caught. */
+static void set_limits(const struct spawn *s)
+{
+    static const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    set_limit(RLIMIT_CPU, s->cpu_s, 1);
+    set_limit(RLIMIT_FSIZE, s->file_bytes, 0);
+    set_limit(RLIMIT_NOFILE, s->open_files, 0);
+}
+
+/* What failed in the child. */
+struct failure {
+    int why;
+    bool is_directory;
+};
+
 /* Runs in the worker's memory while the worker stands still: system calls only, and nothing is written but
  * this stack. A failure is told through failure_fd, which a successful execve closes.
  * Never inlined: its variables must not share the frame that the worker still needs. */
 static __attribute__((noinline)) _Noreturn void become(const struct spawn *s, pid_t worker, int failure_fd)
 {
-    int why;
+    struct failure failure = {0};
 
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -36,12 +67,18 @@ static __attribute__((noinline)) _Noreturn void become(const struct spawn *s, pi
         _exit(127);
     warden_register_self();
     for (int i = 0; i < SPAWN_FDS; i++)
-        dup2(s->fds[i], i);
+        if (s->fds[i] >= 0)
+            dup2(s->fds[i], i);
+        else
+            close(i);
     close_range(SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC); /* what a library opened without O_CLOEXEC */
     reset_signals();
-    execve(s->path, s->arguments, s->environment);
-    why = errno;
-    while (write(failure_fd, &why, sizeof(why)) < 0 && errno == EINTR)
+    set_limits(s);
+    failure.is_directory = chdir(s->directory) < 0;
+    if (!failure.is_directory)
+        execve(s->path, s->arguments, s->environment);
+    failure.why = errno;
+    while (write(failure_fd, &failure, sizeof(failure)) < 0 && errno == EINTR)
         continue;
     _exit(127);
 }
@@ -88,46 +125,52 @@ static bool is_passing(int why)
     return why == EAGAIN || why == ENOMEM || why == EMFILE || why == ENFILE || why == ETXTBSY;
 }
 
-static bool set_start_error(struct error *e, const char *path, int why)
+static bool set_start_error(struct error *e, const struct spawn *s, struct failure failure)
 {
+    const char *path = s->path;
+    int why = failure.why;
+
+    if (failure.is_directory)
+        return error_set(
+            e, ERROR_HANDLER_START, "%.120s: its directory %.80s: %s", path, s->directory, strerror(why));
     if (is_passing(why))
         return error_set(e, ERROR_INTERNAL, "%.120s could not be started now: %s", path, strerror(why));
     return error_set(e, ERROR_HANDLER_START, "%.120s: %s: %s", path, strerror(why), remedy(path, why));
 }
 
-/* The errno of a program that could not be executed; 0 when it runs. The child has executed or failed by now.
- */
-static int read_failure(int fd)
+/* What went wrong in the child; why is 0 when the program runs. The child has executed or failed by now. */
+static struct failure read_failure(int fd)
 {
-    int why = 0;
+    struct failure failure = {0};
     ssize_t n;
 
     do
-        n = read(fd, &why, sizeof(why));
+        n = read(fd, &failure, sizeof(failure));
     while (n < 0 && errno == EINTR);
-    return n == sizeof(why) ? why : 0;
+    return n == sizeof(failure) ? failure : (struct failure){0};
 }
 
 bool spawn_process(const struct spawn *s, pid_t *pid, struct error *e)
 {
-    int failure[2];
+    struct failure failure = {0};
+    int ends[2];
     pid_t child;
-    int why;
 
-    if (pipe2(failure, O_CLOEXEC) < 0)
-        return set_start_error(e, s->path, errno);
-    child = start(s, failure[1]);
-    why = child < 0 ? errno : 0;
-    close(failure[1]);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return set_start_error(e, s, (struct failure){.why = errno});
+    child = start(s, ends[1]);
+    if (child < 0)
+        failure.why = errno;
+    close(ends[1]);
     if (child > 0)
-        why = read_failure(failure[0]);
-    close(failure[0]);
-    if (child > 0 && why) {
+        failure = read_failure(ends[0]);
+    close(ends[0]);
+    if (child > 0 && failure.why) {
         warden_remove(child);
         waitpid(child, NULL, 0);
     }
-    if (why)
-        return set_start_error(e, s->path, why);
+    if (failure.why)
+        return set_start_error(e, s, failure);
     warden_add(child);
     *pid = child;
     return true;

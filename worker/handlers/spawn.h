@@ -1,24 +1,32 @@
 /*
  * spawn: starts a program as the leader of a process group of its own, by vfork: neither is the worker's
  * memory copied nor its page table, and the loop stands still only until the kernel has opened the program.
+ * Everything that has to be set up for the program is a system call between the two, so that no helper has to
+ * be executed in between.
  *
- * The program gets three descriptors and no other, default signals, no new privileges (setuid has no effect),
- * and dies with the worker: by the kernel's death signal, its group by the warden.
+ * The program gets the descriptors that it is given and no other, its limits, a working directory, default
+ * signals, no core dumps, no new privileges (setuid has no effect), and dies with the worker: by the kernel's
+ * death signal, its group by the warden.
  */
 #ifndef JOBGATE_SPAWN_H
 #define JOBGATE_SPAWN_H
 
 #include "common/base/base.h"
 #include "common/base/error.h"
+#include "worker/handlers/limits.h"
 
-enum { SPAWN_FDS = 3 };
+enum { SPAWN_FDS = 4 };
 
 /* Everything is borrowed. */
 struct spawn {
     const char *path;
     char *const *arguments;   /* as execve takes them */
     char *const *environment; /* as execve takes it */
-    int fds[SPAWN_FDS];       /* what becomes descriptor 0, 1, 2; from spawn_pipe */
+    const char *directory;    /* where it starts */
+    int fds[SPAWN_FDS]; /* what becomes descriptor 0, 1, 2, 3; from spawn_pipe. A last one of -1: closed */
+    int64_t cpu_s;      /* limits of each process; 0: none */
+    int64_t file_bytes;
+    int64_t open_files;
 };
 
 /* Starts it. The caller waits for *pid with children_add, and calls warden_remove when it has exited.

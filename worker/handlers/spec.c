@@ -31,7 +31,7 @@ void spec_enter(struct spec *s, const struct spec *parent, const char *name, con
 void spec_mistake(struct spec *s, const char *field, const char *format, ...)
 {
     AUTO_BUF struct buf pointer = BUF(2 * SPEC_POINTER_SIZE);
-    char why[256];
+    char why[512];
     va_list args;
 
     buf_append_text(&pointer, s->pointer);
@@ -60,7 +60,7 @@ static void append_names(struct buf *out, const char *const *list)
 
 void spec_refuse_unknown(struct spec *s, const char *const *known, const char *const *more)
 {
-    AUTO_BUF struct buf names = BUF(192);
+    AUTO_BUF struct buf names = BUF(384);
     const char *name;
     const json_t *UNUSED(value);
 
@@ -105,8 +105,9 @@ const char *spec_text(struct spec *s, const char *field, bool is_required, size_
 }
 
 /* The pointers and behind them the texts, so that one free() releases all. */
-static char **copy_texts(const json_t *list, size_t count)
+char **spec_copy_texts(const json_t *list)
 {
+    size_t count = json_array_size(list);
     size_t size = (count + 1) * sizeof(char *);
     char **texts;
     char *at;
@@ -144,5 +145,5 @@ char **spec_texts(struct spec *s, const char *field, size_t min, size_t max)
         if (!is_text(json_array_get(list, i)))
             spec_mistake(&items, index, "must be a text without a NUL character");
     }
-    return *s->mistake_count == before ? copy_texts(list, count) : NULL;
+    return *s->mistake_count == before ? spec_copy_texts(list) : NULL;
 }

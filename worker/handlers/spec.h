@@ -39,4 +39,7 @@ const char *spec_text(struct spec *s, const char *field, bool is_required, size_
  * allocation that holds the texts too and that the caller frees. NULL after a mistake. */
 char **spec_texts(struct spec *s, const char *field, size_t min, size_t max);
 
+/* The same of an array of texts without NUL. */
+char **spec_copy_texts(const json_t *list);
+
 #endif

@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "worker/handlers/children.h"
+#include "worker/handlers/workdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,11 +91,13 @@ static _Noreturn void be_warden(int fd, struct groups *g)
     keep_groups(fd, g);
     for (size_t i = 0; i < g->count; i++)
         kill(-g->ids[i], SIGKILL);
+    log_set_output(-1, true);
+    workdir_remove_all();
     _exit(0);
 }
 
 /* The new one knows the living groups at once: it begins with a copy of this process's memory. */
-static void on_exited(void *UNUSED(arg), const siginfo_t *UNUSED(how))
+static void on_exited(void *UNUSED(arg), const siginfo_t *UNUSED(how), const struct rusage *UNUSED(used))
 {
     struct error e;
 
@@ -112,6 +115,7 @@ bool warden_start(struct error *e)
     pid_t pid;
 
     assert(!warden.pid);
+    workdir_prepare();
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set(e, ERROR_INTERNAL, "the warden's pipe: %s", strerror(errno));
     pid = fork();
@@ -175,6 +179,13 @@ void warden_add(pid_t group)
 {
     if (warden.pid)
         add(&warden.groups, group);
+}
+
+void warden_add_stray(pid_t group)
+{
+    warden_add(group);
+    if (warden.pid && !tell(group))
+        kill(warden.pid, SIGKILL);
 }
 
 /* One that can't be told would one day kill a stranger that has the id: it is ended, and on_warden_exited

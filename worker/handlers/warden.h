@@ -1,8 +1,8 @@
 /*
  * warden: a tiny process beside the worker that kills every handler's process group when the worker is gone,
  * in whatever way: it sees the end of a pipe whose other end only the worker has. (The kernel's death signal
- * reaches a group's leader only, and not what the leader started.) A process that left its group is out of
- * its reach.
+ * reaches a group's leader only, and not what the leader started.) A process that left its group is in
+ * its reach when the census saw it. It also removes the working directories.
  *
  * SIGPIPE must be ignored in the worker. One warden per process.
  */
@@ -29,6 +29,9 @@ void warden_register_self(void);
 
 /* Keeps the group in mind, for a warden that is started anew. */
 void warden_add(pid_t group);
+
+/* A process of a handler has left its group and leads this one. Told to the warden, too. */
+void warden_add_stray(pid_t group);
 
 /* Makes it forget a group. To be called while the leader is still a zombie, lest another process gets its id.
  */

@@ -69,7 +69,7 @@ static const struct {
         "/types/a/builtin: is not a known builtin: it must be one of echo, sleep, fail, sha256"},
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"echo\", \"command\": [\"/bin/cat\"]}}}",
         "/types/a/command: is not a known field: it would be one of kind, timeout_s, content_type, "
-        "max_attempts, max_crashes, retry_delay_ms, retry_delay_max_ms, builtin"},
+        "max_attempts, max_crashes, retry_delay_ms, retry_delay_max_ms, max_output_bytes, builtin"},
     {"{\"types\": {\"a\": {\"kind\": \"command\"}}}",
         "/types/a/command: is missing: it must be a list of 1 to 64 texts"},
     {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": []}}}",
@@ -99,6 +99,26 @@ static const struct {
         "/types/a/content_type: must be a media type"},
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"echo\", \"content_type\": \"\"}}}",
         "/types/a/content_type: must be a text of 1 to 127 bytes"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"max_memory_mb\": 0}}}",
+        "/types/a/max_memory_mb: must be a whole number from 1 to 16777216"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"max_open_files\": 3}}}",
+        "/types/a/max_open_files: must be a whole number from 16 to 1048576"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"directory\": \"here\"}}}",
+        "/types/a/directory: must be an absolute path"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"inherit\": []}}}",
+        "/types/a/inherit: must be a list of 1 to 64 texts"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"inherit\": [\"A=B\"]}}}",
+        "/types/a/inherit/0: must be the name of an environment variable"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"inherit\": [\"A\", "
+     "\"REDIS_URL\"]}}}",
+        "/types/a/inherit/1: is a secret of the worker"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"environment\": [\"A\"]}}}",
+        "/types/a/environment: must be an object of up to 64 texts"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"environment\": {\"A B\": "
+     "\"\"}}}}",
+        "/types/a/environment/A B: is not the name"},
+    {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": [\"cat\"], \"environment\": {\"A\": 1}}}}",
+        "/types/a/environment/A: must be a text of up to 4096 bytes"},
 };
 
 START_TEST(bad_files_are_refused)

@@ -83,7 +83,7 @@ static _Noreturn void be_worker(void)
         _exit(3);
     write_pid("warden", warden_pid());
     setenv("TMPDIR", directory, 1);
-    stage_open(&s, "\"sh\": {\"kind\": \"command\", \"command\": [\"/bin/sh\"]}");
+    stage_open(&s, "\"sh\": {\"kind\": \"command\", \"command\": [\"/bin/sh\"], \"directory\": \"%s/..\"}");
     stage_start(&s, &input, &ended);
     timer_init(&timer, s.loop, on_turn, &timer);
     timer_start(&timer, 0);

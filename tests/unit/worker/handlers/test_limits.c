@@ -15,13 +15,12 @@
 Suite *limits_suite(void);
 
 static struct stage s;
+static char parent[PROCESS_PATH_SIZE]; /* of the working directories */
 
 #define SHELL(name, more) "\"" name "\": {\"kind\": \"command\", \"command\": [\"/bin/sh\"]" more "}"
 
 static void open_stage(void)
 {
-    char parent[PROCESS_PATH_SIZE];
-
     directory_make(parent);
     setenv("TMPDIR", parent, 1);
     log_set_level(LOG_ERROR);
@@ -37,7 +36,7 @@ static void open_stage(void)
 static void close_stage(void)
 {
     stage_close(&s);
-    ck_assert_int_eq(rmdir(getenv("TMPDIR")), 0); /* nothing is left in it */
+    ck_assert_int_eq(rmdir(parent), 0); /* nothing is left in it */
 }
 
 static void run_script(const char *type, const char *script, struct ended *ended)

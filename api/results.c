@@ -152,7 +152,7 @@ static void stream_blob(struct exchange *x, const struct job *job)
     if (exchange_is_head(x))
         d->reading = blob_head(x->api->store, name, on_looked, d);
     else
-        d->reading = blob_get(x->api->store, name, &reader, d);
+        d->reading = blob_get(x->api->store, name, NULL, &reader, d);
 }
 
 static void reply_inline(struct exchange *x, const struct job *job)

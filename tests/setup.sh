@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 # package, and behind the colon the command that stands for it (- : only the package itself will do)
 build="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
-       libcurl4-openssl-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps
+       libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps
        imagemagick:identify"
 test="$build check:- nodejs:node npm:npm spin:spin unzip:unzip"
 # shellcheck disable=SC2034 # used by name

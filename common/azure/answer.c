@@ -24,6 +24,8 @@ static const struct row {
     {409, "MemoryExtentStoreAtSizeLimit", ANSWER_LATER,
         "the emulator's memory is full: give it --extentMemoryLimit or a --location"},
     {400, "Md5Mismatch", ANSWER_AGAIN, "the content was damaged on its way"},
+    /* A rival's commit drops what was staged. */
+    {400, "InvalidBlockList", ANSWER_BLOCKS_GONE, NULL},
     {400, "InvalidHeaderValue", ANSWER_REFUSED,
         "an emulator older than Azurite 3.35 does not know the REST version in use"},
     {401, NULL, ANSWER_REFUSED, "it wants other credentials than an account key"},

@@ -20,6 +20,7 @@ enum answer_verdict {
     ANSWER_EXISTS,       /* there is a blob or container of that name */
     ANSWER_NO_BLOB,      /* there is no such blob */
     ANSWER_NO_CONTAINER, /* there is no such container */
+    ANSWER_BLOCKS_GONE,  /* blocks of the list are not (any more) there */
     ANSWER_REFUSED,      /* it will be refused until somebody changes something */
 };
 

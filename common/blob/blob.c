@@ -1,5 +1,6 @@
 #include "common/blob/blob.h"
 #include "common/azure/account.h"
+#include "common/base/mem.h"
 #include "common/blob/store.h"
 
 #include <ctype.h>
@@ -85,8 +86,13 @@ struct blob_store *blob_store_open(struct loop *loop, const struct config *confi
 
 struct blob_store *blob_store_free(struct blob_store *s)
 {
-    if (s)
-        s->kind->free(s);
+    if (!s)
+        return NULL;
+    while (!LIST_EMPTY(&s->uploads))
+        blob_upload_cancel(LIST_FIRST(&s->uploads));
+    while (!LIST_EMPTY(&s->ops))
+        blob_cancel(LIST_FIRST(&s->ops));
+    s->kind->free(s);
     return NULL;
 }
 
@@ -117,19 +123,44 @@ struct blob_op *blob_head(struct blob_store *s, const char *name, blob_put_done 
     return s->kind->head(s, name, done, arg);
 }
 
-struct blob_op *blob_get(struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg)
+struct blob_op *blob_get(struct blob_store *s, const char *name, const struct blob_range *range,
+    const struct blob_reader *reader, void *arg)
 {
-    return s->kind->get(s, name, reader, arg);
+    return s->kind->get(s, name, range, reader, arg);
 }
 
 void blob_resume(struct blob_op *op)
 {
-    op->kind->resume(op);
+    if (op->kind->resume)
+        op->kind->resume(op);
+}
+
+struct blob_op *blob_list(
+    struct blob_store *s, const char *prefix, const char *marker, int max, blob_list_done *done, void *arg)
+{
+    return s->kind->list(s, prefix, marker, max, done, arg);
+}
+
+bool blob_can_link(const struct blob_store *s)
+{
+    return s->kind->can_link(s);
+}
+
+struct blob_op *blob_link(
+    struct blob_store *s, const char *name, int64_t seconds, blob_link_done *done, void *arg)
+{
+    return s->kind->link(s, name, seconds, done, arg);
 }
 
 struct blob_op *blob_delete(struct blob_store *s, const char *name, blob_check_done *done, void *arg)
 {
     return s->kind->delete (s, name, done, arg);
+}
+
+struct blob_op *blob_set_tier(
+    struct blob_store *s, const char *name, const char *tier, blob_check_done *done, void *arg)
+{
+    return s->kind->set_tier(s, name, tier, done, arg);
 }
 
 struct blob_op *blob_check(struct blob_store *s, blob_check_done *done, void *arg)
@@ -140,6 +171,21 @@ struct blob_op *blob_check(struct blob_store *s, blob_check_done *done, void *ar
 void blob_cancel(struct blob_op *op)
 {
     op->kind->cancel(op);
+}
+
+void *blob_op_new(struct blob_store *s, const struct blob_op_kind *kind, size_t size)
+{
+    struct blob_op *op = mem_zalloc(size);
+
+    op->kind = kind;
+    LIST_INSERT_HEAD(&s->ops, op, link);
+    return op;
+}
+
+void blob_op_free(struct blob_op *op)
+{
+    LIST_REMOVE(op, link);
+    free(op);
 }
 
 bool blob_name_is_valid(const char *name)
@@ -163,20 +209,13 @@ bool blob_name_is_valid(const char *name)
     }
 }
 
-static const char *find_meta(const struct blob_content *content, const char *name)
-{
-    for (size_t i = 0; i < content->meta_count; i++)
-        if (strcmp(content->meta[i].name, name) == 0)
-            return content->meta[i].value;
-    return NULL;
-}
-
 void blob_property_set(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text ? text : "");
 }
 
-int blob_attempt_parse(const char *text)
+/* An attempt number; 0 when text is none. */
+static int parse_attempt(const char *text)
 {
     char *end;
     long attempt;
@@ -187,21 +226,60 @@ int blob_attempt_parse(const char *text)
     return *end || attempt > INT32_MAX ? 0 : (int)attempt;
 }
 
-void blob_content_properties(const struct blob_content *content, const char *md5, struct blob_properties *out)
+void blob_properties_set_meta(struct blob_properties *out, blob_meta_find *find, const void *arg)
 {
-    *out = (struct blob_properties){.size = (int64_t)content->length};
-    blob_property_set(out->content_type, sizeof(out->content_type), content->content_type);
-    blob_property_set(out->md5, sizeof(out->md5), md5);
-    blob_property_set(out->job_id, sizeof(out->job_id), find_meta(content, "jobid"));
-    out->attempt = blob_attempt_parse(find_meta(content, "attempt"));
+    const struct {
+        const char *name;
+        char *at;
+        size_t size;
+    } texts[] = {
+        {"jobid", out->job_id, sizeof(out->job_id)},
+        {"owner", out->owner, sizeof(out->owner)},
+        {"type", out->type, sizeof(out->type)},
+        {"state", out->state, sizeof(out->state)},
+        {"created", out->created, sizeof(out->created)},
+        {"started", out->started, sizeof(out->started)},
+        {"finished", out->finished, sizeof(out->finished)},
+        {"expires", out->expires, sizeof(out->expires)},
+        {"worker", out->worker, sizeof(out->worker)},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
+        blob_property_set(texts[i].at, texts[i].size, find(arg, texts[i].name));
+    out->attempt = parse_attempt(find(arg, "attempt"));
 }
 
-bool blob_content_is_own(const struct blob_content *content, const struct blob_properties *p)
+static const char *find_meta(const void *arg, const char *name)
 {
-    const char *job_id = find_meta(content, "jobid");
+    const struct blob_content_head *head = arg;
+
+    for (size_t i = 0; i < head->meta_count; i++)
+        if (strcmp(head->meta[i].name, name) == 0)
+            return head->meta[i].value;
+    return NULL;
+}
+
+void blob_head_properties(
+    const struct blob_content_head *head, int64_t size, const char *md5, struct blob_properties *out)
+{
+    *out = (struct blob_properties){.size = size};
+    blob_property_set(out->content_type, sizeof(out->content_type), head->content_type);
+    blob_property_set(out->md5, sizeof(out->md5), md5);
+    blob_properties_set_meta(out, find_meta, head);
+}
+
+bool blob_head_is_own(const struct blob_content_head *head, const struct blob_properties *p)
+{
+    const char *job_id = find_meta(head, "jobid");
 
     return job_id && *job_id && strcmp(p->job_id, job_id) == 0 &&
-           p->attempt == blob_attempt_parse(find_meta(content, "attempt"));
+           p->attempt == parse_attempt(find_meta(head, "attempt"));
+}
+
+void blob_explain_rival(const char *name, const struct blob_properties *p, struct error *e)
+{
+    error_set(e, ERROR_EXISTS, "%.160s exists already, written by %.80s", name,
+        *p->job_id ? p->job_id : "somebody else");
 }
 
 static bool is_printable(const char *text)
@@ -217,19 +295,28 @@ static bool is_meta_name(const char *name)
     return *name && name[strspn(name, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
-bool blob_content_check(const struct blob_content *content, struct error *e)
+bool blob_head_check(const struct blob_content_head *head, struct error *e)
 {
-    if (content->meta_count > BLOB_META_MAX)
+    size_t bytes = 0;
+
+    if (head->meta_count > BLOB_META_MAX)
         return error_set(e, ERROR_INVALID, "a blob can have %d pairs of metadata, not %zu", BLOB_META_MAX,
-            content->meta_count);
-    if (!*content->content_type || !is_printable(content->content_type))
+            head->meta_count);
+    if (!*head->content_type || !is_printable(head->content_type))
         return error_set(e, ERROR_INVALID, "the content type of a blob is to be printable ASCII");
-    for (size_t i = 0; i < content->meta_count; i++)
-        if (!is_meta_name(content->meta[i].name) || !is_printable(content->meta[i].value))
+    for (size_t i = 0; i < head->meta_count; i++) {
+        const struct blob_meta *m = &head->meta[i];
+
+        if (!is_meta_name(m->name) || !is_printable(m->value))
             return error_set(e, ERROR_INVALID,
                 "the metadata \"%.40s\" of a blob is to have a name of [a-z_]+ and a value of printable "
                 "ASCII",
-                content->meta[i].name);
+                m->name);
+        bytes += strlen(m->name) + strlen(m->value);
+    }
+    if (bytes > BLOB_META_BYTES_MAX)
+        return error_set(
+            e, ERROR_INVALID, "the metadata of a blob has %zu bytes: %d fit", bytes, BLOB_META_BYTES_MAX);
     return true;
 }
 

@@ -1,39 +1,19 @@
-#include "common/base/buf.h"
-#include "common/base/json.h"
 #include "common/base/mem.h"
-#include "common/blob/store.h"
+#include "common/blob/directory_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/queue.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /*
- * A blob is a plain file, and what is known of it stands in `<name>.properties` beside it. A blob is written
- * to a temporary file and then linked to its name: link(2) fails when the name is taken, so the first writer
- * wins. Files are written in the loop, with fsync: this store is for one machine and for trying things out.
+ * Files are opened, read and written in the loop, which the page cache mostly answers; what waits for the
+ * disk (a commit syncs) or walks folders is done by the store's helper. This store is for one machine and for
+ * trying things out.
  */
-enum {
-    ROOT_SIZE = 2048,
-    PATH_SIZE = 4096,
-    PIECE_SIZE = 65536,
-    PROPERTIES_MAX = 65536,
-    DIRECTORY_MODE = 0750,
-    FILE_MODE = 0640
-};
+enum { PIECE_SIZE = 65536 };
 
-#define PROPERTIES_SUFFIX ".properties"
-
-enum op_kind { OP_PUT, OP_HEAD, OP_GET, OP_DELETE, OP_CHECK };
-
-struct directory_store {
-    struct blob_store base;
-    struct loop *loop;
-    char root[ROOT_SIZE];
-    LIST_HEAD(directory_ops, directory_op) ops;
-};
+enum op_kind { OP_PUT, OP_HEAD, OP_GET, OP_DELETE, OP_TIER, OP_LINK, OP_CHECK };
 
 struct directory_op {
     struct blob_op base;
@@ -41,317 +21,94 @@ struct directory_op {
     enum op_kind kind;
     char name[BLOB_NAME_SIZE];
     struct blob_content content;
+    struct directory_writing *writing; /* of a put */
     blob_put_done *put_done;
     blob_check_done *check_done;
+    blob_link_done *link_done;
     struct blob_reader reader;
     void *arg;
     struct timer timer; /* each step is taken in a turn of the loop of its own */
     int fd;             /* what a get or head reads; -1 before its first step */
     char *piece;        /* what a get has read and not yet handed over */
     size_t piece_length;
+    struct blob_range range;
+    char etag[BLOB_ETAG_SIZE];
     int64_t left; /* bytes of a get still to be read */
-    LIST_ENTRY(directory_op) link;
 };
 
-/* A blob's files. */
-struct paths {
-    char blob[PATH_SIZE];
-    char properties[PATH_SIZE];
-    char folder[PATH_SIZE];
-    char temporary[PATH_SIZE];
-};
-
-static const struct blob_store_kind directory_kind;
-
-/* Says what the system said; trouble that passes by itself or by an operator who makes room is STORE_AWAY. */
-static bool fail(struct error *e, const char *verb, const char *path)
+static struct directory_paths paths_of(const struct directory_op *op)
 {
-    int number = errno;
-    bool is_lasting = number == EACCES || number == EPERM || number == EROFS || number == ENAMETOOLONG ||
-                      number == ELOOP || number == ENOTDIR || number == EISDIR;
+    struct directory_paths p;
 
-    return error_set(e, is_lasting ? ERROR_STORE_REFUSED : ERROR_STORE_AWAY, "cannot %s %.160s: %s", verb,
-        path, strerror(number));
-}
-
-static struct paths paths_of(const struct directory_op *op)
-{
-    struct paths p;
-    const char *slash = strrchr(op->name, '/');
-    int folder_length = slash ? (int)(slash - op->name) : 0;
-    const char *root = strcmp(op->store->root, "/") == 0 ? "" : op->store->root;
-    uint64_t random = 0;
-
-    if (getrandom(&random, sizeof(random), 0) < 0)
-        random = (uint64_t)getpid();
-    snprintf(p.blob, sizeof(p.blob), "%s/%s", root, op->name);
-    snprintf(p.properties, sizeof(p.properties), "%s/%s" PROPERTIES_SUFFIX, root, op->name);
-    snprintf(p.folder, sizeof(p.folder), "%s/%.*s", root, folder_length, op->name);
-    snprintf(p.temporary, sizeof(p.temporary), "%s/%.*s%s.%016llx.part", root, folder_length, op->name,
-        folder_length ? "/" : "", (unsigned long long)random);
+    directory_paths_fill(&p, op->store->root, op->name);
     return p;
 }
 
-/* Makes the directory's entries last. */
-static bool sync_directory(const char *path, struct error *e)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-
-    if (!is_synced)
-        fail(e, "sync", path);
-    if (fd >= 0)
-        close(fd);
-    return is_synced;
-}
-
-static bool make_one_directory(char *path, struct error *e)
-{
-    char *slash = strrchr(path, '/');
-    bool is_synced;
-
-    if (mkdir(path, DIRECTORY_MODE) < 0)
-        return errno == EEXIST || fail(e, "make the directory", path);
-    *slash = '\0';
-    is_synced = sync_directory(slash == path ? "/" : path, e);
-    *slash = '/';
-    return is_synced;
-}
-
-/* Makes what is missing of path behind its first `start` bytes. */
-static bool make_directories(char *path, size_t start, struct error *e)
-{
-    bool is_made = true;
-
-    for (char *at = strchr(path + start + 1, '/'); at && is_made; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        is_made = make_one_directory(path, e);
-        *at = '/';
-    }
-    return is_made && make_one_directory(path, e);
-}
-
-static bool write_all(int fd, const char *data, size_t length)
-{
-    while (length) {
-        ssize_t n = write(fd, data, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        data += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
-/* Writes a new file that lasts; on failure none is left. */
-static bool write_file(const char *path, const void *data, size_t length, struct error *e)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    bool is_written = fd >= 0 && write_all(fd, data, length) && fsync(fd) == 0;
-
-    if (!is_written)
-        fail(e, "write", path);
-    if (fd >= 0 && close(fd) < 0 && is_written)
-        is_written = fail(e, "write", path);
-    if (!is_written && fd >= 0)
-        unlink(path);
-    return is_written;
-}
-
-/* Appends a whole file of at most `out`'s ceiling. False, with errno set, when it cannot be read. */
-static bool read_file(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = 1;
-
-    while (fd >= 0 && n > 0) {
-        char piece[4096];
-
-        n = read(fd, piece, sizeof(piece));
-        if (n > 0 && !buf_append(out, piece, (size_t)n)) {
-            errno = EFBIG;
-            n = -1;
-        }
-    }
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0 && n == 0;
-}
-
-static void format_properties(const struct blob_content *content, const char *md5, struct buf *out)
-{
-    buf_append_text(out, "{\"content_type\":");
-    json_write_string(out, content->content_type, strlen(content->content_type));
-    json_write_member(out, "md5", md5);
-    buf_append_text(out, ",\"meta\":{");
-    for (size_t i = 0; i < content->meta_count; i++) {
-        buf_printf(out, "%s\"%s\":", i ? "," : "", content->meta[i].name);
-        json_write_string(out, content->meta[i].value, strlen(content->meta[i].value));
-    }
-    buf_append_text(out, "}}\n");
-}
-
-static bool write_properties(
-    const struct paths *p, const struct blob_content *content, const char *md5, struct error *e)
-{
-    AUTO_BUF struct buf text = BUF(PROPERTIES_MAX);
-
-    format_properties(content, md5, &text);
-    if (buf_is_overflown(&text))
-        return error_set(
-            e, ERROR_INVALID, "the metadata of %.100s is larger than %d bytes", p->blob, PROPERTIES_MAX);
-    if (!write_file(p->temporary, text.data, text.length, e))
-        return false;
-    if (rename(p->temporary, p->properties) < 0) {
-        fail(e, "write", p->properties);
-        unlink(p->temporary);
-        return false;
-    }
-    return sync_directory(p->folder, e);
-}
-
-/* Fills out but for the size. Returns false when the properties are missing or damaged; out then says what is
- * so of any file. */
-static bool read_properties(const struct paths *p, struct blob_properties *out)
-{
-    AUTO_BUF struct buf text = BUF(PROPERTIES_MAX);
-    const json_t *meta;
-    struct error e;
-
-    blob_property_set(out->content_type, sizeof(out->content_type), "application/octet-stream");
-    if (!read_file(p->properties, &text))
-        return false;
-    AUTO(json) json_t *doc = json_parse(text.data, text.length, &e);
-    const char *type = json_string_value(json_object_get(doc, "content_type"));
-
-    if (!type)
-        return false;
-    meta = json_object_get(doc, "meta");
-    blob_property_set(out->content_type, sizeof(out->content_type), type);
-    blob_property_set(out->md5, sizeof(out->md5), json_string_value(json_object_get(doc, "md5")));
-    blob_property_set(out->job_id, sizeof(out->job_id), json_string_value(json_object_get(meta, "jobid")));
-    out->attempt = blob_attempt_parse(json_string_value(json_object_get(meta, "attempt")));
-    return true;
-}
-
-/* Whether the file at path holds exactly the content. */
-static bool holds(const char *path, const struct blob_content *content)
-{
-    AUTO_BUF struct buf data = BUF(content->length);
-
-    return read_file(path, &data) && data.length == content->length &&
-           (content->length == 0 || memcmp(data.data, content->data, content->length) == 0);
-}
-
-/* The name was taken. Whoever took it and died before the properties were written left a blob of nobody: if
- * it holds the same bytes, it is the same result. Fails: EXISTS, with properties filled. */
-static bool recognise(const struct directory_op *op, const struct paths *p, const char *md5,
-    struct blob_properties *properties, struct error *e)
-{
-    struct stat status;
-    bool is_known;
-
-    *properties = (struct blob_properties){0};
-    if (stat(p->blob, &status) < 0)
-        return fail(e, "read", p->blob);
-    properties->size = status.st_size;
-    is_known = read_properties(p, properties);
-    if (is_known && blob_content_is_own(&op->content, properties))
-        return true;
-    if (!is_known && holds(p->blob, &op->content)) {
-        blob_content_properties(&op->content, md5, properties);
-        return write_properties(p, &op->content, md5, e);
-    }
-    return error_set(e, ERROR_EXISTS, "%.160s exists already, written by %.80s", op->name,
-        *properties->job_id ? properties->job_id : "somebody else");
-}
-
-static bool store(
-    const struct directory_op *op, const char *md5, struct blob_properties *properties, struct error *e)
-{
-    size_t root_length = strcmp(op->store->root, "/") == 0 ? 0 : strlen(op->store->root);
-    struct paths p = paths_of(op);
-    bool is_taken;
-
-    if (access(op->store->root, F_OK) < 0)
-        return fail(e, "find", op->store->root);
-    if (strlen(p.folder) > root_length + 1 && !make_directories(p.folder, root_length, e))
-        return false;
-    if (!write_file(p.temporary, op->content.data, op->content.length, e))
-        return false;
-    is_taken = link(p.temporary, p.blob) < 0;
-    if (is_taken && errno != EEXIST) {
-        fail(e, "write", p.blob);
-        unlink(p.temporary);
-        return false;
-    }
-    unlink(p.temporary);
-    if (is_taken)
-        return recognise(op, &p, md5, properties, e);
-    blob_content_properties(&op->content, md5, properties);
-    return write_properties(&p, &op->content, md5, e);
-}
-
-static void release_op(struct directory_op *op)
+static void free_op(struct directory_op *op)
 {
     timer_stop(&op->timer);
     if (op->fd >= 0)
         close(op->fd);
     free(op->piece);
-    free(op);
+    blob_op_free(&op->base);
 }
 
-static void free_op(struct directory_op *op)
+static void on_written(void *arg, const struct blob_properties *properties, const struct error *e)
 {
-    LIST_REMOVE(op, link);
-    release_op(op);
+    struct directory_op *op = arg;
+
+    op->put_done(op->arg, properties, e);
+    free_op(op);
 }
 
-static bool check_name(const char *name, struct error *e)
+static bool begin_writing(struct directory_op *op, struct error *e)
 {
-    size_t length = strlen(name);
-    size_t suffix_length = strlen(PROPERTIES_SUFFIX);
-    bool is_properties =
-        length >= suffix_length && strcmp(name + length - suffix_length, PROPERTIES_SUFFIX) == 0;
+    struct directory_paths p = paths_of(op);
+    struct blob_content_head head = blob_content_head_of(&op->content);
+    char md5[BLOB_MD5_SIZE];
 
-    if (blob_name_is_valid(name) && !is_properties)
-        return true;
-    return error_set(e, ERROR_INVALID, "\"%.100s\" is not the name of a blob", name);
+    if (!directory_name_check(op->name, e) || !blob_head_check(&head, e) ||
+        !blob_md5(op->content.data, op->content.length, md5, e))
+        return false;
+    op->fd = directory_create(&p, e);
+    if (op->fd < 0)
+        return false;
+    if (!directory_write(op->fd, op->content.data, op->content.length, p.temporary, e)) {
+        unlink(p.temporary);
+        return false;
+    }
+    op->writing = directory_writing_start(
+        op->store, &p, op->fd, op->name, &head, (int64_t)op->content.length, md5, false, on_written, op);
+    return true;
 }
 
 static void run_put(struct directory_op *op)
 {
-    struct blob_properties properties;
-    char md5[BLOB_MD5_SIZE];
     struct error e;
-    bool is_done = check_name(op->name, &e) && blob_content_check(&op->content, &e) &&
-                   blob_md5(op->content.data, op->content.length, md5, &e) && store(op, md5, &properties, &e);
-    bool is_known = is_done || e.code == ERROR_EXISTS;
 
-    op->put_done(op->arg, is_known ? &properties : NULL, is_done ? NULL : &e);
+    if (begin_writing(op, &e))
+        return;
+    op->put_done(op->arg, NULL, &e);
     free_op(op);
 }
 
 static bool open_blob(struct directory_op *op, struct blob_properties *properties, struct error *e)
 {
-    struct paths p = paths_of(op);
+    struct directory_paths p = paths_of(op);
     struct stat status;
 
     *properties = (struct blob_properties){0};
-    if (!check_name(op->name, e))
+    if (!directory_name_check(op->name, e))
         return false;
     op->fd = open(p.blob, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (op->fd < 0 && errno == ENOENT && access(op->store->root, F_OK) == 0)
         return error_set(e, ERROR_NOT_FOUND, "there is no blob %s", op->name);
     if (op->fd < 0 || fstat(op->fd, &status) < 0)
-        return fail(e, "read", p.blob);
+        return directory_fail(e, "read", p.blob);
     if (!S_ISREG(status.st_mode))
         return error_set(e, ERROR_NOT_FOUND, "%s is a directory or device, not a blob", op->name);
-    read_properties(&p, properties);
-    properties->size = op->left = status.st_size;
+    directory_read_properties(p.properties, properties);
+    directory_read_status(&status, properties);
     return true;
 }
 
@@ -371,12 +128,30 @@ static void finish_get(struct directory_op *op, const struct error *e)
     free_op(op);
 }
 
+/* Goes to where the range begins. */
+static bool seek_range(struct directory_op *op, const struct blob_properties *p, struct error *e)
+{
+    const struct blob_range *r = &op->range;
+
+    if (*op->etag && strcmp(op->etag, p->etag) != 0)
+        return error_set(e, ERROR_CHANGED, "%.200s is no longer the one that was asked for", op->name);
+    if (r->offset > 0 && r->offset >= p->size)
+        return error_set(e, ERROR_BAD_RANGE, "%.200s has %lld bytes, and was asked for those from %lld on",
+            op->name, (long long)p->size, (long long)r->offset);
+    op->left = p->size - r->offset;
+    if (r->length >= 0 && r->length < op->left)
+        op->left = r->length;
+    if (lseek(op->fd, r->offset, SEEK_SET) < 0)
+        return directory_fail(e, "read", op->name);
+    return true;
+}
+
 static bool read_piece(struct directory_op *op, struct error *e)
 {
     ssize_t n = read(op->fd, op->piece, PIECE_SIZE < op->left ? PIECE_SIZE : (size_t)op->left);
 
     if (n < 0)
-        return fail(e, "read", op->name);
+        return directory_fail(e, "read", op->name);
     if (n == 0)
         return error_set(e, ERROR_STORE_AWAY, "%s became shorter while it was read", op->name);
     op->piece_length = (size_t)n;
@@ -391,7 +166,7 @@ static void run_get(struct directory_op *op)
     struct error e;
 
     if (op->fd < 0) {
-        if (!open_blob(op, &properties, &e)) {
+        if (!open_blob(op, &properties, &e) || !seek_range(op, &properties, &e)) {
             finish_get(op, &e);
             return;
         }
@@ -413,28 +188,46 @@ static void run_get(struct directory_op *op)
 
 static void run_delete(struct directory_op *op)
 {
-    struct paths p = paths_of(op);
+    struct directory_paths p = paths_of(op);
     struct error e;
-    bool is_done = check_name(op->name, &e);
+    bool is_done = directory_name_check(op->name, &e);
 
     if (is_done && unlink(p.blob) < 0 && errno != ENOENT)
-        is_done = fail(&e, "remove", p.blob);
+        is_done = directory_fail(&e, "remove", p.blob);
     if (is_done && unlink(p.properties) < 0 && errno != ENOENT)
-        is_done = fail(&e, "remove", p.properties);
+        is_done = directory_fail(&e, "remove", p.properties);
     op->check_done(op->arg, is_done ? NULL : &e);
+    free_op(op);
+}
+
+/* There is one tier. */
+static void run_tier(struct directory_op *op)
+{
+    struct blob_properties properties;
+    struct error e;
+    bool is_there = open_blob(op, &properties, &e);
+
+    op->check_done(op->arg, is_there ? NULL : &e);
+    free_op(op);
+}
+
+static void run_link(struct directory_op *op)
+{
+    struct error e;
+
+    error_set(&e, ERROR_INVALID, "a directory gives no links");
+    op->link_done(op->arg, NULL, &e);
     free_op(op);
 }
 
 static void run_check(struct directory_op *op)
 {
-    char path[ROOT_SIZE];
+    const char *root = op->store->root;
     struct error e;
-    bool is_usable;
+    bool is_usable = access(root, F_OK) == 0 || directory_make_root(root, &e);
 
-    snprintf(path, sizeof(path), "%s", op->store->root);
-    is_usable = access(path, F_OK) == 0 || make_directories(path, 0, &e);
-    if (is_usable && faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-        is_usable = fail(&e, "use the directory", path);
+    if (is_usable && faccessat(AT_FDCWD, root, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+        is_usable = directory_fail(&e, "use the directory", root);
     op->check_done(op->arg, is_usable ? NULL : &e);
     free_op(op);
 }
@@ -445,25 +238,43 @@ static void on_turn(void *arg)
         [OP_HEAD] = run_head,
         [OP_GET] = run_get,
         [OP_DELETE] = run_delete,
+        [OP_TIER] = run_tier,
+        [OP_LINK] = run_link,
         [OP_CHECK] = run_check};
     struct directory_op *op = arg;
 
     run[op->kind](op);
 }
 
-static struct directory_op *new_op(struct blob_store *base, enum op_kind kind, const char *name, void *arg)
+static void cancel(struct blob_op *base)
 {
-    struct directory_store *s = (struct directory_store *)base;
-    struct directory_op *op = mem_zalloc(sizeof(*op));
+    struct directory_op *op = (struct directory_op *)base;
 
-    op->base.kind = &directory_kind;
-    op->store = s;
+    if (op->writing)
+        directory_writing_drop(op->writing);
+    free_op(op);
+}
+
+static void resume(struct blob_op *base)
+{
+    struct directory_op *op = (struct directory_op *)base;
+
+    if (!timer_is_running(&op->timer))
+        timer_start(&op->timer, 0);
+}
+
+static const struct blob_op_kind op_kind = {cancel, resume};
+
+static struct directory_op *new_op(struct blob_store *s, enum op_kind kind, const char *name, void *arg)
+{
+    struct directory_op *op = blob_op_new(s, &op_kind, sizeof(*op));
+
+    op->store = directory_of(s);
     op->kind = kind;
     op->arg = arg;
     op->fd = -1;
     snprintf(op->name, sizeof(op->name), "%s", name);
-    LIST_INSERT_HEAD(&s->ops, op, link);
-    timer_init(&op->timer, s->loop, on_turn, op);
+    timer_init(&op->timer, op->store->loop, on_turn, op);
     timer_start(&op->timer, 0);
     return op;
 }
@@ -486,18 +297,43 @@ static struct blob_op *head(struct blob_store *s, const char *name, blob_put_don
     return &op->base;
 }
 
-static struct blob_op *get(
-    struct blob_store *s, const char *name, const struct blob_reader *reader, void *arg)
+static struct blob_op *get(struct blob_store *s, const char *name, const struct blob_range *range,
+    const struct blob_reader *reader, void *arg)
 {
     struct directory_op *op = new_op(s, OP_GET, name, arg);
 
     op->reader = *reader;
+    op->range = range ? *range : (struct blob_range){.length = -1};
+    snprintf(op->etag, sizeof(op->etag), "%s", op->range.etag ? op->range.etag : "");
+    return &op->base;
+}
+
+static bool can_link(const struct blob_store *UNUSED(s))
+{
+    return false;
+}
+
+static struct blob_op *make_link(
+    struct blob_store *s, const char *name, int64_t UNUSED(seconds), blob_link_done *done, void *arg)
+{
+    struct directory_op *op = new_op(s, OP_LINK, name, arg);
+
+    op->link_done = done;
     return &op->base;
 }
 
 static struct blob_op *delete (struct blob_store *s, const char *name, blob_check_done *done, void *arg)
 {
     struct directory_op *op = new_op(s, OP_DELETE, name, arg);
+
+    op->check_done = done;
+    return &op->base;
+}
+
+static struct blob_op *set_tier(
+    struct blob_store *s, const char *name, const char *UNUSED(tier), blob_check_done *done, void *arg)
+{
+    struct directory_op *op = new_op(s, OP_TIER, name, arg);
 
     op->check_done = done;
     return &op->base;
@@ -511,19 +347,6 @@ static struct blob_op *check(struct blob_store *s, blob_check_done *done, void *
     return &op->base;
 }
 
-static void resume(struct blob_op *base)
-{
-    struct directory_op *op = (struct directory_op *)base;
-
-    if (!timer_is_running(&op->timer))
-        timer_start(&op->timer, 0);
-}
-
-static void cancel(struct blob_op *base)
-{
-    free_op((struct directory_op *)base);
-}
-
 static void write_url(const struct blob_store *base, const char *name, char *out, size_t size)
 {
     const struct directory_store *s = (const struct directory_store *)base;
@@ -533,17 +356,29 @@ static void write_url(const struct blob_store *base, const char *name, char *out
 
 static void free_store(struct blob_store *base)
 {
-    struct directory_store *s = (struct directory_store *)base;
+    struct directory_store *s = directory_of(base);
 
-    for (struct directory_op *op = LIST_FIRST(&s->ops), *next; op; op = next) {
-        next = LIST_NEXT(op, link);
-        release_op(op);
-    }
+    helper_free(s->helper);
     free(s);
 }
 
 static const struct blob_store_kind directory_kind = {
-    free_store, write_url, put, head, get, delete, check, resume, cancel};
+    .free = free_store,
+    .url = write_url,
+    .put = put,
+    .head = head,
+    .get = get,
+    .list = directory_list,
+    .can_link = can_link,
+    .link = make_link,
+    .delete = delete,
+    .set_tier = set_tier,
+    .check = check,
+    .open_upload = directory_open_upload,
+    .write = directory_upload_write,
+    .commit = directory_upload_commit,
+    .cancel_upload = directory_upload_cancel,
+};
 
 struct blob_store *directory_store_open(struct loop *loop, const char *path)
 {
@@ -551,7 +386,7 @@ struct blob_store *directory_store_open(struct loop *loop, const char *path)
 
     s->base.kind = &directory_kind;
     s->loop = loop;
+    s->helper = helper_new(loop);
     snprintf(s->root, sizeof(s->root), "%s", path);
-    LIST_INIT(&s->ops);
     return &s->base;
 }

@@ -533,3 +533,10 @@ const char *http_response_header(const struct http_response *response, const cha
         return NULL;
     return header->value;
 }
+
+int64_t http_date_parse(const char *text)
+{
+    time_t seconds = curl_getdate(text, NULL);
+
+    return seconds > 0 ? (int64_t)seconds * 1000 : 0;
+}

@@ -79,4 +79,7 @@ void http_cancel(struct http_call *call);
 /* A header of the final response by its name (any case), NULL when absent. Valid until on_done returned. */
 const char *http_response_header(const struct http_response *response, const char *name);
 
+/* The moment of an HTTP date in Unix milliseconds, 0 when text is none. */
+int64_t http_date_parse(const char *text);
+
 #endif

@@ -21,7 +21,7 @@ static void write_url(const struct blob_store *UNUSED(s), const char *name, char
 }
 
 static const struct blob_store_kind kind = {.url = write_url};
-static const struct blob_store store = {&kind};
+static const struct blob_store store = {.kind = &kind};
 
 /* A job as it is just after it was accepted. */
 static void open_job(void)

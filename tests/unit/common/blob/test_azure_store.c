@@ -149,7 +149,7 @@ static void get(void)
 {
     static const struct blob_reader reader = {on_head, on_data, on_get};
 
-    op = blob_get(store, NAME, &reader, NULL);
+    op = blob_get(store, NAME, NULL, &reader, NULL);
     run();
 }
 
@@ -367,7 +367,7 @@ START_TEST(who_queues_too_long_times_out)
 
     reopen_with(30000, 150, 1);
     say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
-    blob_get(store, NAME, &reader, NULL);
+    blob_get(store, NAME, NULL, &reader, NULL);
     put();
     ck_assert_int_eq(error.code, ERROR_TIMEOUT);
     ck_assert_uint_eq(script_server_requests(server), 1);

@@ -11,6 +11,7 @@ static void on_redis_ready(void *arg)
     __atomic_store_n(&a->redis_is_ready, 1, __ATOMIC_RELAXED);
     metrics_set(a->metrics, METRIC_REDIS_UP, 1);
     metrics_add(a->metrics, METRIC_REDIS_CONNECTS, 1);
+    types_look(a->types);
 }
 
 static void on_redis_lost(void *arg)
@@ -40,6 +41,7 @@ static bool connect_redis(struct api *a, struct error *e)
         return false;
     a->redis = redis_new(a->loop, &options);
     a->queue = queue_new(a->redis);
+    a->types = types_new(a->loop, a->queue);
     a->backpressure = backpressure_new(a->loop, a->redis, a->config->redis_high_water);
     redis_url_wipe(&url);
     a->durability = durability_new(a->loop, a->config, a->queue, e);
@@ -80,6 +82,7 @@ struct api *api_free(struct api *a)
     a->lookout = lookout_free(a->lookout);
     a->gate = gate_free(a->gate);
     a->backpressure = backpressure_free(a->backpressure);
+    a->types = types_free(a->types);
     a->queue = queue_free(a->queue);
     a->store = blob_store_free(a->store);
     a->metrics = metrics_free(a->metrics);

@@ -10,6 +10,7 @@
 #include "api/gate/gate.h"
 #include "api/queue_register.h"
 #include "api/server.h"
+#include "api/types.h"
 #include "common/base/config.h"
 #include "common/base/id.h"
 #include "common/blob/blob.h"
@@ -30,6 +31,7 @@ struct api {
     struct backpressure *backpressure;
     struct durability *durability;
     struct blob_store *store;
+    struct types *types;
     struct gate *gate;
     struct lookout *lookout;
     struct server *server;

@@ -7,7 +7,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 
-enum { LOOKS_MAX = 5, KEY_MAX = 255 };
+enum { LOOKS_MAX = 5, KEY_MAX = 255, KNOWN_TYPES_MAX = 8192 };
 
 /* POST /v1/jobs, or POST /v1/run/{type}, on its way. The payload stays in the request's body until the
  * answer. */
@@ -275,6 +275,21 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
     return read_with_query(x, query ? query : "", s, c, e);
 }
 
+/* Whether anybody could run it. */
+static bool check_type(
+    const struct exchange *x, const struct submission *s, struct complaints *c, struct error *e)
+{
+    AUTO_BUF struct buf why = BUF(KNOWN_TYPES_MAX);
+
+    if (types_admit(x, s->spec.type, &why))
+        return true;
+    if (s->is_raw)
+        complain_parameter(c, "type", why.data);
+    else
+        complain_pointer(c, "", "type", why.data);
+    return complaints_check(c, e);
+}
+
 /* The key as it stands in the header, with or without the quotes that a structured field has.
  * Source: draft-ietf-httpapi-idempotency-key-header, section 2. */
 static bool read_idempotency_key(struct creation *c, struct error *e)
@@ -346,7 +361,7 @@ static void create(struct exchange *x, enum outcome_form form)
     c->exchange = x;
     c->form = form;
     complaints_init(&complaints);
-    if (!read(x, &c->submission, &complaints, &e)) {
+    if (!read(x, &c->submission, &complaints, &e) || !check_type(x, &c->submission, &complaints, &e)) {
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);

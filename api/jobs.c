@@ -19,7 +19,10 @@ void jobs_log_failure(const struct exchange *x, const char *what, const struct e
 
 void jobs_write(const struct exchange *x, const struct job *job, struct buf *out)
 {
-    resource_write_job(out, job, x->api->store);
+    struct known_type type;
+    bool is_known = types_find(x->api->types, job->spec.type, &type);
+
+    resource_write_job(out, job, x->api->store, is_known ? &type : NULL);
 }
 
 void jobs_reply(struct exchange *x, int status, const struct job *job)

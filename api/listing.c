@@ -50,7 +50,7 @@ static void write_page(const struct listing *l, const struct record_text *record
         if (!is_first)
             buf_append_char(body, ',');
         is_first = false;
-        resource_write_job(body, &job, x->api->store);
+        jobs_write(x, &job, body);
         job_release(&job);
     }
     buf_append_char(body, ']');

@@ -55,7 +55,17 @@ static void write_links(struct buf *out, const struct job *job)
     buf_append_text(out, "\"}");
 }
 
-void resource_write_job(struct buf *out, const struct job *job, const struct blob_store *store)
+/* As the caller chose it, else as the type has it. */
+static void write_limit(struct buf *out, const char *name, int64_t own, const struct known_type *type)
+{
+    int64_t value = own || !type ? own : known_type_int(type, name, 0);
+
+    if (value)
+        buf_printf(out, ",\"%s\":%lld", name, (long long)value);
+}
+
+void resource_write_job(
+    struct buf *out, const struct job *job, const struct blob_store *store, const struct known_type *type)
 {
     buf_append_text(out, "{\"id\":\"");
     buf_append_text(out, job->id.text);
@@ -67,10 +77,8 @@ void resource_write_job(struct buf *out, const struct job *job, const struct blo
         json_write_member(out, "owner", job->spec.owner);
     buf_append_text(out, ",\"attempt\":");
     buf_append_int(out, job->attempt);
-    if (job->spec.max_attempts) {
-        buf_append_text(out, ",\"max_attempts\":");
-        buf_append_int(out, job->spec.max_attempts);
-    }
+    write_limit(out, "max_attempts", job->spec.max_attempts, type);
+    write_limit(out, "timeout_s", job->spec.timeout_s, type);
     write_time(out, "created_at", job->id.created_ms);
     write_time(out, "started_at", job->started_ms);
     write_time(out, "finished_at", job->finished_ms);

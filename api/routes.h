@@ -22,6 +22,7 @@ void queues_retry(struct exchange *x);
 void queues_purge(struct exchange *x);
 void queues_pause(struct exchange *x);
 void queues_resume(struct exchange *x);
+void types_list(struct exchange *x);
 void stats_show(struct exchange *x);
 void workers_list(struct exchange *x);
 void results_show(struct exchange *x);

@@ -268,6 +268,7 @@ bool submission_from_raw(const struct evkeyvalq *query, const char *content_type
     struct submission s;
 
     begin(&s, DEFAULT_RAW_TYPE);
+    s.is_raw = true;
     for (const struct evkeyval *pair = query->tqh_first; pair; pair = pair->next.tqe_next)
         if (stands_before(query, pair, pair->key))
             complain_parameter(c, pair->key, "stands more than once");

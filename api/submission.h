@@ -18,6 +18,7 @@ struct submission {
     struct job_schedule schedule;
     char queue[NAME_SIZE];
     char unique_key[256]; /* "" = none */
+    bool is_raw;          /* its options came in the query */
     const char *payload;  /* borrowed from the body */
     size_t payload_length;
 };

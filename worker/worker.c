@@ -8,6 +8,7 @@
 #include "worker/consumer.h"
 #include "worker/queues.h"
 #include "worker/scheduler.h"
+#include "worker/types.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -107,6 +108,7 @@ static void on_redis_ready(void *arg)
         consumer_redis_ready(w->consumers[i]);
     if (!w->is_draining)
         scheduler_begin(w->scheduler);
+    publisher_tell(w->publisher);
     worker_pump(w);
 }
 
@@ -247,6 +249,7 @@ static bool connect_redis(struct worker *w, struct error *e)
         return false;
     w->redis = redis_new(w->loop, &options);
     w->queue = queue_new(w->redis);
+    w->publisher = publisher_new(w);
     queue_on_stray(w->queue, worker_on_stray, w);
     redis_url_wipe(&url);
     return true;
@@ -334,6 +337,7 @@ struct worker *worker_free(struct worker *w)
     free(w->consumers);
     free(w->shares);
     w->scheduler = scheduler_free(w->scheduler);
+    w->publisher = publisher_free(w->publisher);
     w->queue = queue_free(w->queue);
     w->store_health = blob_health_free(w->store_health);
     w->store = blob_store_free(w->store);

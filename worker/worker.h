@@ -22,6 +22,7 @@ struct attempt;
 struct consumer;
 struct scheduler;
 struct settler;
+struct publisher;
 
 struct worker {
     char id[WORKER_ID_SIZE];     /* of this incarnation: never used again */
@@ -36,6 +37,7 @@ struct worker {
     struct blob_health *store_health;
     struct handlers *handlers;
     struct scheduler *scheduler;
+    struct publisher *publisher;
     struct consumer **consumers;
     size_t consumer_count;
     struct share *shares;     /* one for each consumer */

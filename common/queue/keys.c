@@ -124,6 +124,12 @@ void key_job_pattern(const struct shard *shard, struct key *out)
     append_text(out, "job:*");
 }
 
+void key_types(struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:types");
+}
+
 void key_queues(struct key *out)
 {
     out->length = 0;

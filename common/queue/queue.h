@@ -273,6 +273,7 @@ enum ending {
     ENDING_FAILED = 'f',   /* may be tried again */
     ENDING_CRASHED = 'x',  /* the handler died by itself; counted apart, may be tried again */
     ENDING_HOPELESS = 'd', /* another try would fail too */
+    ENDING_PARKED = 'p',   /* it could not be run here and waits for another worker; counts as nothing */
     ENDING_DAMAGED = 'b'   /* its record cannot be read: its bytes become the payload of one that can */
 };
 

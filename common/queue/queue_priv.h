@@ -7,6 +7,7 @@
 #include "common/queue/queue.h"
 #include "common/queue/schedules.h"
 #include "common/queue/scripts.h"
+#include "common/queue/types.h"
 
 struct queue {
     struct redis *redis;
@@ -45,6 +46,8 @@ struct pending {
         queue_records_got *records_got;
         queue_overlooked *overlooked;
         queue_registered *registered;
+        types_published *types_published;
+        types_read *types_read;
         schedule_put_done *schedule_put;
         schedules_listed *schedules_listed;
         schedules_due_found *schedules_due;

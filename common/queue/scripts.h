@@ -25,6 +25,7 @@
     SCRIPT(LENGTHS, lengths)                                                                                 \
     SCRIPT(RATE, rate)                                                                                       \
     SCRIPT(REGISTER, register)                                                                               \
+    SCRIPT(PUBLISH_TYPES, publish_types)                                                                     \
     SCRIPT(PURGE, purge)                                                                                     \
     SCRIPT(WHERE, where)                                                                                     \
     SCRIPT(COUNT_PLACES, count_places)                                                                       \

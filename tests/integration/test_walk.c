@@ -193,6 +193,10 @@ static bool model_start(struct expected *x, int name)
 
 static bool is_tried_again(struct expected *x, char ending)
 {
+    if (ending == 'p') {
+        x->excused++;
+        return true;
+    }
     if (ending == 'x')
         return ++x->crashes < LIMIT;
     return ending == 'f' && x->attempt - x->excused - x->crashes - x->lost < LIMIT;
@@ -686,7 +690,7 @@ static void on_settled(void *arg, const enum settle_verdict *verdicts, size_t co
 static void settle(void)
 {
     static const char endings[] = {
-        ENDING_SUCCEEDED, ENDING_FAILED, ENDING_FAILED, ENDING_CRASHED, ENDING_HOPELESS};
+        ENDING_SUCCEEDED, ENDING_FAILED, ENDING_FAILED, ENDING_CRASHED, ENDING_HOPELESS, ENDING_PARKED};
     int w = (int)roll(WORKERS);
     struct claim *c = choose_claim(w, is_to_settle);
     int attempt;

@@ -77,9 +77,16 @@ static struct jobgate *start(struct scene *s, start_program *start_it, const cha
     return start_it(all);
 }
 
+/* Tests submit what no worker serves, and see what becomes of it there. */
 struct jobgate *scene_new_api(struct scene *s, const char *const *settings)
 {
-    return start(s, jobgate_start_api, settings);
+    const char *all[SETTINGS_MAX + 1] = {0};
+    size_t count = 0;
+
+    for (; settings && *settings && count + 1 < SETTINGS_MAX; settings++)
+        all[count++] = *settings;
+    all[count] = "UNKNOWN_TYPES=park";
+    return start(s, jobgate_start_api, all);
 }
 
 struct jobgate *scene_new_worker(struct scene *s, const char *const *settings)

@@ -2,8 +2,8 @@
 -- Ends tries of jobs. KEYS: taken, stats, dead, scheduled, job…. ARGV: worker, retention in seconds, then seven for each
 -- job: id, attempt, how the try ended, the rest of the status (JSON members, each behind a comma), the result that is kept
 -- inline, how many tries of that kind the job may have, how long until the next one in ms.
--- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed), 'x' (the handler crashed) or 'b' (the worker
--- could not read the record).
+-- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed), 'x' (the handler crashed), 'p' (it could not be
+-- run there, and is excused) or 'b' (the worker could not read the record).
 -- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt,
 -- 5 = it was cancelled under this attempt, 0 = stale: it is not this worker's any more.
 --@include record
@@ -22,6 +22,10 @@ end
 local function decide(r, ending, limit)
     if ending == '+' then
         return SUCCEEDED
+    end
+    if ending == 'p' and r.excused < 65535 then
+        r.excused = r.excused + 1
+        return RETRY
     end
     if ending == 'x' and r.crashes < 255 then
         r.crashes = r.crashes + 1

@@ -13,6 +13,7 @@ Suite *resource_suite(void);
 
 static struct job job;
 static json_t *shown;
+static const struct known_type *type; /* what is known of its type */
 
 /* A store that only says where a blob lies. */
 static void write_url(const struct blob_store *UNUSED(s), const char *name, char *out, size_t size)
@@ -44,7 +45,7 @@ static void show(void)
     AUTO_BUF struct buf text = BUF(65536);
     struct error e = {0};
 
-    resource_write_job(&text, &job, &store);
+    resource_write_job(&text, &job, &store, type);
     ck_assert(!buf_is_overflown(&text));
     ck_assert_int_eq(text.data[text.length - 1], '\n');
     shown = json_parse(text.data, text.length, &e);

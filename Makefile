@@ -20,8 +20,8 @@ PACKAGES := libevent jansson hiredis libcurl expat libcrypto
 pkg_config = $(eval $1 := $$(shell pkg-config $2))$($1)
 PACKAGE_CFLAGS = $(call pkg_config,PACKAGE_CFLAGS,--cflags $(PACKAGES))
 PACKAGE_LIBS = $(call pkg_config,PACKAGE_LIBS,--libs $(PACKAGES))
-CHECK_CFLAGS = $(call pkg_config,CHECK_CFLAGS,--cflags check)
-CHECK_LIBS = $(call pkg_config,CHECK_LIBS,--libs check)
+CHECK_CFLAGS = $(call pkg_config,CHECK_CFLAGS,--cflags check libevent_openssl libssl)
+CHECK_LIBS = $(call pkg_config,CHECK_LIBS,--libs check libevent_openssl libssl)
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 LANGUAGE := -std=c17 -D_GNU_SOURCE -I.

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 build="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
        libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps
        imagemagick:identify"
-test="$build check:- nodejs:node npm:npm spin:spin unzip:unzip"
+test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip"
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034

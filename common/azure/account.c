@@ -339,6 +339,16 @@ bool azure_account_from_config(struct azure_account *out, const struct config *c
     return is_right;
 }
 
+const char *azure_account_setting(const struct config *config)
+{
+    enum azure_way way = AZURE_WAY_KEY;
+    struct error e;
+
+    if (!azure_way_for_storage(config, &way, &e) || way == AZURE_WAY_KEY)
+        return "AZURE_STORAGE_KEY";
+    return way == AZURE_WAY_SAS ? "AZURE_STORAGE_SAS_TOKEN" : "AZURE_STORAGE_CONNECTION_STRING";
+}
+
 const char *azure_account_path(const struct azure_account *a)
 {
     const char *host = strstr(a->endpoint, "://") + 3;

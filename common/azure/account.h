@@ -37,6 +37,10 @@ struct azure_account {
 bool azure_account_from_config(
     struct azure_account *out, const struct config *config, struct error *e) MUST_CHECK;
 
+/* The setting that holds the key or SAS of an account from these settings: "AZURE_STORAGE_KEY", …. Not for an
+ * identity. */
+const char *azure_account_setting(const struct config *config);
+
 /* Fills out from a connection string as Azure's portal gives it (DefaultEndpointsProtocol, AccountName,
  * AccountKey, EndpointSuffix, BlobEndpoint, SharedAccessSignature, or UseDevelopmentStorage=true for the
  * emulator) and the container's name. Fails as above. */

@@ -28,15 +28,17 @@ static const struct row {
     {400, "InvalidBlockList", ANSWER_BLOCKS_GONE, NULL},
     {400, "InvalidHeaderValue", ANSWER_REFUSED,
         "an emulator older than Azurite 3.35 does not know the REST version in use"},
-    {401, NULL, ANSWER_REFUSED, "it wants other credentials than an account key"},
+    {401, NULL, ANSWER_REFUSED,
+        "it does not take this token or key: is the account in the tenant of the identity?"},
     {403, "AuthenticationFailed", ANSWER_REFUSED,
-        "the key is not this account's, or this clock is off by over 15 minutes"},
+        "the key or SAS is not this account's, the SAS or token has expired, or this clock is off by over 15 "
+        "minutes"},
     {403, "AuthorizationFailure", ANSWER_REFUSED,
         "the account's network rules keep this host out (an emulator: the key is wrong)"},
     {403, "AuthorizationPermissionMismatch", ANSWER_REFUSED,
         "it takes the role Storage Blob Data Contributor on the container"},
     {403, "KeyBasedAuthenticationNotPermitted", ANSWER_REFUSED,
-        "the account forbids access by key: allow shared key access"},
+        "the account forbids access by key: give AZURE_AUTH=workload or managed an identity, or allow it"},
     {403, "AccountIsDisabled", ANSWER_REFUSED, "the account is disabled: enable it in the portal"},
     {408, NULL, ANSWER_AGAIN, NULL},
     {429, NULL, ANSWER_AGAIN, NULL},
@@ -90,7 +92,7 @@ static int64_t parse_number(const char *text, int64_t max)
 }
 
 /* The order is that of Azure's SDKs. */
-static int64_t read_wait_ms(answer_header *header, const void *arg, int64_t now_ms)
+int64_t answer_wait_ms(answer_header *header, const void *arg, int64_t now_ms)
 {
     int64_t ms = parse_number(header(arg, "retry-after-ms"), WAIT_MAX_S * 1000LL);
     const char *after = header(arg, "Retry-After");
@@ -152,7 +154,7 @@ void answer_read(struct answer *out, int status, answer_header *header, const vo
         copy_element(out->code, body, body_length, "Code");
     copy_element(out->message, body, body_length, "Message");
     judge(out);
-    out->wait_ms = read_wait_ms(header, arg, now_ms);
+    out->wait_ms = answer_wait_ms(header, arg, now_ms);
     if (strcmp(out->code, "ContainerBeingDeleted") == 0 && out->wait_ms < CONTAINER_DELETION_MS)
         out->wait_ms = CONTAINER_DELETION_MS;
 }

@@ -38,6 +38,9 @@ struct answer {
 /* A header of the answer by its name, NULL when absent. */
 typedef const char *answer_header(const void *arg, const char *name);
 
+/* How long the headers ask to wait, -1 when they do not say. */
+int64_t answer_wait_ms(answer_header *header, const void *arg, int64_t now_ms);
+
 /* Reads an answer. body may be anything: XML of the store, HTML of a proxy, nothing. now_ms: Unix time, for a
  * Retry-After that is a date. */
 void answer_read(struct answer *out, int status, answer_header *header, const void *arg, const char *body,

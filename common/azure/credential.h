@@ -39,6 +39,11 @@ enum credential_kind { CREDENTIAL_KEY, CREDENTIAL_SAS, CREDENTIAL_TOKEN };
 struct credential *credential_open_storage(
     struct loop *loop, const struct config *config, const struct azure_account *account);
 
+/* For requests to another service ("https://redis.azure.com/.default"; copied): a token. Fails: INVALID, as
+ * azure_way_for_scope. */
+struct credential *credential_open_scope(
+    struct loop *loop, const struct config *config, const char *scope, struct error *e) MUST_CHECK;
+
 /* Calls nobody who waits. Not from inside a callback of its own. Takes NULL; returns NULL. */
 struct credential *credential_free(struct credential *c);
 
@@ -57,20 +62,23 @@ struct credential_wait {
     TAILQ_ENTRY(credential_wait) link;
 };
 
-/* Calls done once, later: with NULL when it is ready, else with why it can't be now (STORE_AWAY: it may work
- * later; STORE_REFUSED: not before somebody changes something, and the text says what). Waiting again at once
- * is right: attempts are spaced out in here. */
+/* Calls done once, later: with NULL when it is ready, else with why it is not (STORE_AWAY, and the text says
+ * what to do). Waiting again at once is right: attempts are spaced out in here. */
 void credential_wait(struct credential *c, struct credential_wait *w, credential_done *done, void *arg);
 void credential_wait_stop(struct credential_wait *w); /* harmless when it does not wait */
 
 /* Appends the header "Authorization: …" for the request, nothing with a SAS. It must be ready. Fails: INVALID
- * and TOO_BIG as sign_append_authorization does. */
+ * and TOO_BIG as sign_append_authorization does, STORE_AWAY when it is not ready. */
 bool credential_sign(
     struct credential *c, const struct sign_request *request, struct buf *out, struct error *e) MUST_CHECK;
 
 /* The SAS to put behind the URL's '?' or '&', without either; "" with another kind. A secret; borrowed until
  * the loop's next turn. */
 const char *credential_sas(const struct credential *c);
+
+/* The token as it goes behind "Bearer ", NULL while there is none or with another kind. A secret, never to be
+ * sent over plain http; borrowed until the loop's next turn. */
+const char *credential_token(const struct credential *c);
 
 /* Signs a text (the string-to-sign of a SAS) with the account's key: base64 of its HMAC-SHA256. Fails:
  * INVALID, when this is not a key. */

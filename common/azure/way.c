@@ -1,4 +1,5 @@
 #include "common/azure/way.h"
+#include "common/azure/token_request.h"
 
 /* What people forget is outside of this process: who sets the variables is told with what is missing. */
 #define OF_WEBHOOK                                                                                           \
@@ -20,6 +21,11 @@ static bool check_workload(const struct config *config, struct error *e)
     if (!*config->tenant_id)
         return missing(e, "AZURE_TENANT_ID", "workload identity", OF_WEBHOOK);
     return *config->client_id || missing(e, "AZURE_CLIENT_ID", "workload identity", OF_ANNOTATION);
+}
+
+static bool check_identity(const struct config *config, enum azure_way way, struct error *e)
+{
+    return (way != AZURE_WAY_WORKLOAD || check_workload(config, e)) && token_request_check(config, way, e);
 }
 
 /* The webhook alone sets a token file: where one is, workload identity is meant, whatever else is missing. */
@@ -73,7 +79,8 @@ bool azure_way_for_storage(const struct config *config, enum azure_way *out, str
 {
     enum azure_way way = AZURE_WAY_KEY;
 
-    if (!choose_for_storage(config, &way, e) || (way == AZURE_WAY_WORKLOAD && !check_workload(config, e)))
+    if (!choose_for_storage(config, &way, e) ||
+        (way >= AZURE_WAY_WORKLOAD && !check_identity(config, way, e)))
         return false;
     *out = way;
     return true;
@@ -85,7 +92,7 @@ bool azure_way_for_scope(const struct config *config, enum azure_way *out, struc
                          : config->azure_auth == AZURE_AUTH_MANAGED ? AZURE_WAY_MANAGED
                                                                     : guess_identity(config);
 
-    if (way == AZURE_WAY_WORKLOAD && !check_workload(config, e))
+    if (!check_identity(config, way, e))
         return false;
     *out = way;
     return true;
@@ -143,4 +150,8 @@ void azure_way_explain(const struct config *config, struct buf *out)
         append_identity(config, way, out);
     buf_append_text(out, config->azure_auth == AZURE_AUTH_AUTO ? " (AZURE_AUTH=auto chose)" : "");
     append_lacking(config, way, out);
+    if (way == AZURE_WAY_WORKLOAD && *config->token_proxy)
+        buf_append_text(out,
+            "; AZURE_KUBERNETES_TOKEN_PROXY is set, but identity bindings are not supported: "
+            "Entra ID is asked directly");
 }

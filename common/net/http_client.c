@@ -150,6 +150,8 @@ static void set_fixed_options(CURL *easy, struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (getenv("SSL_CERT_FILE")) /* as OpenSSL's own programs do */
+        curl_easy_setopt(easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)call->client->max_idle_s);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, call->client->no_proxy);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -466,14 +468,14 @@ static int set_curl_timer(CURLM *UNUSED(multi), long delay_ms, void *arg)
     return 0;
 }
 
-/* A proxy of the environment is for what lies outside: not for this host, nor for Azure's metadata address,
- * which must never be asked through one. */
+/* A proxy of the environment is for what lies outside: not for this host, nor for the link-local addresses of
+ * Azure's metadata service, which must never be asked through one. */
 static char *make_no_proxy(void)
 {
     const char *more = getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY");
     struct buf list = BUF(65536);
 
-    buf_printf(&list, "localhost,127.0.0.1,::1,169.254.169.254%s%s", more ? "," : "", more ? more : "");
+    buf_printf(&list, "localhost,127.0.0.1,::1,169.254.0.0/16%s%s", more ? "," : "", more ? more : "");
     return buf_take(&list, NULL);
 }
 

@@ -38,7 +38,7 @@ static const struct row {
     {403, "AuthorizationPermissionMismatch", ANSWER_REFUSED,
         "it takes the role Storage Blob Data Contributor on the container"},
     {403, "KeyBasedAuthenticationNotPermitted", ANSWER_REFUSED,
-        "the account forbids access by key: give AZURE_AUTH=workload or managed an identity, or allow it"},
+        "the account forbids shared key access: take AZURE_AUTH=workload or managed"},
     {403, "AccountIsDisabled", ANSWER_REFUSED, "the account is disabled: enable it in the portal"},
     {408, NULL, ANSWER_AGAIN, NULL},
     {429, NULL, ANSWER_AGAIN, NULL},

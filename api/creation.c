@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/backpressure.h"
+#include "api/intake.h"
 #include "api/jobs.h"
 #include "api/live/outcome.h"
 #include "api/routes.h"
@@ -7,7 +8,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 
-enum { LOOKS_MAX = 5, KEY_MAX = 255, KNOWN_TYPES_MAX = 8192 };
+enum { LOOKS_MAX = 5 };
 
 /* POST /v1/jobs, or POST /v1/run/{type}, on its way. The payload stays in the request's body until the
  * answer. */
@@ -16,9 +17,7 @@ struct creation {
     enum outcome_form form;
     struct submission submission;
     struct job job; /* as it will be when it is accepted */
-    bool has_idempotency_key;
-    char idempotency[HASH_TEXT_SIZE];
-    char fingerprint[HASH_TEXT_SIZE];
+    struct idempotency idempotency;
     char unique[HASH_TEXT_SIZE];
     char holder[JOB_ID_SIZE];   /* who was seen to have the unique_key */
     char existing[JOB_ID_SIZE]; /* the job that the caller gets instead of a new one */
@@ -151,8 +150,8 @@ static bool send_submission(struct creation *c, struct error *e)
         .payload = c->submission.payload,
         .payload_length = c->submission.payload_length,
         .depth_max = a->config->queue_depth_max,
-        .idempotency = c->has_idempotency_key ? c->idempotency : NULL,
-        .fingerprint = c->fingerprint,
+        .idempotency = c->idempotency.is_given ? c->idempotency.key : NULL,
+        .fingerprint = c->idempotency.fingerprint,
         .idempotency_s = a->config->idempotency_s,
         .unique = *c->submission.unique_key ? c->unique : NULL,
         .holder = c->holder,
@@ -205,17 +204,6 @@ static bool is_json(const char *content_type)
     return content_type[length] == '\0' || content_type[length] == ';' || content_type[length] == ' ';
 }
 
-static bool check_encoding(struct exchange *x, struct error *e)
-{
-    const char *encoding = exchange_header(x, "Content-Encoding");
-
-    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
-        return true;
-    exchange_add_header(x, "Accept-Encoding", "identity");
-    return error_set(e, ERROR_BAD_ENCODING,
-        "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
-}
-
 static bool read_with_query(
     struct exchange *x, const char *query, struct submission *s, struct complaints *c, struct error *e)
 {
@@ -250,7 +238,7 @@ static bool read_run(struct exchange *x, struct submission *s, struct complaints
     const char *body = exchange_body(x, &length);
     bool is_read;
 
-    if (!check_encoding(x, e))
+    if (!intake_check_encoding(x, e))
         return false;
     query = query ? query : "";
     if (strstr(query, "%00") || evhttp_parse_query_str(query, &pairs) < 0)
@@ -268,83 +256,21 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
     size_t length;
     const char *body = exchange_body(x, &length);
 
-    if (!check_encoding(x, e))
+    if (!intake_check_encoding(x, e))
         return false;
     if ((!query || !*query) && is_json(exchange_header(x, "Content-Type")))
         return submission_from_json(body, length, s, c, e);
     return read_with_query(x, query ? query : "", s, c, e);
 }
 
-/* Whether anybody could run it. */
-static bool check_type(
-    const struct exchange *x, const struct submission *s, struct complaints *c, struct error *e)
-{
-    AUTO_BUF struct buf why = BUF(KNOWN_TYPES_MAX);
-
-    if (types_admit(x, s->spec.type, &why))
-        return true;
-    if (s->is_raw)
-        complain_parameter(c, "type", why.data);
-    else
-        complain_pointer(c, "", "type", why.data);
-    return complaints_check(c, e);
-}
-
-/* The key as it stands in the header, with or without the quotes that a structured field has.
- * Source: draft-ietf-httpapi-idempotency-key-header, section 2. */
-static bool read_idempotency_key(struct creation *c, struct error *e)
-{
-    const char *owner = c->exchange->caller->owner;
-    const char *key = exchange_header(c->exchange, "Idempotency-Key");
-    const char *path = c->exchange->parameter; /* what of it is the caller's */
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(c->exchange->request));
-    const char *content_type = exchange_header(c->exchange, "Content-Type");
-    size_t length = key ? strlen(key) : 0;
-    size_t body_length;
-    const char *body = exchange_body(c->exchange, &body_length);
-
-    if (!key)
-        return true;
-    if (length >= 2 && key[0] == '"' && key[length - 1] == '"') {
-        key++;
-        length -= 2;
-    }
-    if (length == 0 || length > KEY_MAX)
-        return error_set(
-            e, ERROR_BAD_REQUEST, "Idempotency-Key has %zu bytes where 1 to 255 are allowed", length);
-    c->has_idempotency_key = true;
-    query = query ? query : "";
-    content_type = content_type ? content_type : "";
-    hash_text((const struct hash_part[]){{owner, strlen(owner)}, {key, length}, {NULL, 0}}, c->idempotency);
-    hash_text((const struct hash_part[]){{path, strlen(path)}, {query, strlen(query)},
-                  {content_type, strlen(content_type)}, {body, body_length}, {NULL, 0}},
-        c->fingerprint);
-    return true;
-}
-
-static void name_unique_key(struct creation *c)
-{
-    const struct submission *s = &c->submission;
-
-    if (*s->unique_key)
-        hash_text(
-            (const struct hash_part[]){{s->spec.owner, strlen(s->spec.owner)},
-                {s->spec.type, strlen(s->spec.type)}, {s->unique_key, strlen(s->unique_key)}, {NULL, 0}},
-            c->unique);
-}
-
 static bool prepare(struct creation *c, struct error *e)
 {
-    const struct caller *caller = c->exchange->caller;
-    struct job_spec *spec = &c->submission.spec;
     struct shard shard = {.number = 0};
 
-    memcpy(spec->owner, caller->owner, sizeof(spec->owner));
-    if (!caller_may_use_queue(caller, c->submission.queue, e) || !caller_may_use_type(caller, spec->type, e))
+    if (!intake_admit(c->exchange, &c->submission, e) || !intake_read_key(c->exchange, &c->idempotency, e))
         return false;
-    if (!read_idempotency_key(c, e))
-        return false;
-    name_unique_key(c);
+    if (*c->submission.unique_key)
+        intake_name_unique(&c->submission, c->unique);
     memcpy(shard.queue, c->submission.queue, sizeof(shard.queue));
     id_generate(&c->exchange->api->ids, &shard, &c->job.id);
     return true;
@@ -361,7 +287,7 @@ static void create(struct exchange *x, enum outcome_form form)
     c->exchange = x;
     c->form = form;
     complaints_init(&complaints);
-    if (!read(x, &c->submission, &complaints, &e) || !check_type(x, &c->submission, &complaints, &e)) {
+    if (!read(x, &c->submission, &complaints, &e) || !intake_check_type(x, &c->submission, &complaints, &e)) {
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);

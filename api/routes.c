@@ -5,6 +5,7 @@ const struct route *routes(void)
     static const struct route table[] = {
         {EVHTTP_REQ_POST, "/v1/jobs", jobs_create, SCOPE_SUBMIT},
         {EVHTTP_REQ_POST, "/v1/run/{}", runs_create, SCOPE_SUBMIT},
+        {EVHTTP_REQ_POST, "/v1/jobs/batch", batch_create, SCOPE_SUBMIT},
         {EVHTTP_REQ_GET, "/v1/jobs", jobs_list, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/jobs/{}", jobs_show, SCOPE_READ},
         {EVHTTP_REQ_DELETE, "/v1/jobs/{}", jobs_cancel, SCOPE_SUBMIT},

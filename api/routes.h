@@ -11,6 +11,7 @@ const struct route *routes(void);
 
 /* The handlers. */
 void jobs_create(struct exchange *x);
+void batch_create(struct exchange *x);
 void runs_create(struct exchange *x);
 void jobs_list(struct exchange *x);
 void jobs_show(struct exchange *x);

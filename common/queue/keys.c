@@ -136,6 +136,13 @@ void key_queues(struct key *out)
     append_text(out, "jobgate:queues");
 }
 
+void key_batch(const char *hash, struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:batch:");
+    append_text(out, hash);
+}
+
 void key_job(const struct job_id *id, struct key *out)
 {
     begin(&id->shard, out);

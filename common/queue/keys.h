@@ -30,6 +30,9 @@ void key_idempotency(const struct shard *shard, const char *hash, struct key *ou
 void key_unique(const struct shard *shard, const char *hash, struct key *out);
 void key_auditor(const struct shard *shard, struct key *out);
 
+void key_batch(
+    const char *hash, struct key *out); /* of a whole batch's Idempotency-Key; in a slot of its own */
+
 /* The channel on which the scripts say which jobs of the shard have changed (lua/lib/events.lua). */
 void key_events(const struct shard *shard, struct key *out);
 
@@ -37,8 +40,8 @@ void key_events(const struct shard *shard, struct key *out);
 void key_job_pattern(const struct shard *shard, struct key *out);
 void key_queues(struct key *out);                 /* the names of all queues; in a slot of its own */
 void key_rate(const char *name, struct key *out); /* of a caller; likewise */
-void key_types(struct key *out);  /* what workers serve; likewise */
-void key_queues(struct key *out); /* the names of all queues; in a slot of its own */
+void key_types(struct key *out);                  /* what workers serve; likewise */
+void key_queues(struct key *out);                 /* the names of all queues; in a slot of its own */
 void key_job(const struct job_id *id, struct key *out);
 
 /* What is kept of schedules; all in one slot. See schedules.h. */

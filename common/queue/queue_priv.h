@@ -4,9 +4,11 @@
 #ifndef JOBGATE_QUEUE_PRIV_H
 #define JOBGATE_QUEUE_PRIV_H
 
+#include "common/base/hash.h"
 #include "common/queue/queue.h"
 #include "common/queue/schedules.h"
 #include "common/queue/scripts.h"
+#include "common/queue/submit_batch.h"
 #include "common/queue/types.h"
 
 struct queue {
@@ -29,6 +31,8 @@ struct guard {
 struct pending {
     union {
         queue_submitted *submitted;
+        queue_batch_submitted *batch_submitted;
+        queue_batch_claimed *batch_claimed;
         queue_got *got;
         queue_settled *settled;
         queue_renewed *renewed;
@@ -54,9 +58,10 @@ struct pending {
         queue_leased *leased;
     } done;
     void *arg;
-    struct job_id id;    /* of queue_get */
-    bool is_reversed;    /* of a list: the answer has the last first */
-    struct guard *guard; /* of lists that only workers read; else NULL. Owned */
+    struct job_id id;                 /* of queue_get */
+    char fingerprint[HASH_TEXT_SIZE]; /* of queue_claim_batch */
+    bool is_reversed;                 /* of a list: the answer has the last first */
+    struct guard *guard;              /* of lists that only workers read; else NULL. Owned */
 };
 
 /* Sends q->request; takes p, and frees it when it fails. */

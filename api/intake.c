@@ -1,0 +1,76 @@
+#include "api/intake.h"
+#include "api/api.h"
+
+enum { KEY_MAX = 255, KNOWN_TYPES_MAX = 8192 };
+
+static struct hash_part part(const char *text)
+{
+    return (struct hash_part){text ? text : "", text ? strlen(text) : 0};
+}
+
+/* The key as it stands in the header, with or without the quotes that a structured field has.
+ * Source: draft-ietf-httpapi-idempotency-key-header, section 2. */
+bool intake_read_key(struct exchange *x, struct idempotency *out, struct error *e)
+{
+    const char *key = exchange_header(x, "Idempotency-Key");
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(x->request));
+    struct hash_part body;
+    size_t length = key ? strlen(key) : 0;
+
+    out->is_given = key != NULL;
+    if (!key)
+        return true;
+    if (length >= 2 && key[0] == '"' && key[length - 1] == '"') {
+        key++;
+        length -= 2;
+    }
+    if (length == 0 || length > KEY_MAX)
+        return error_set(
+            e, ERROR_BAD_REQUEST, "Idempotency-Key has %zu bytes where 1 to 255 are allowed", length);
+    body.data = exchange_body(x, &body.length);
+    hash_text((const struct hash_part[]){part(x->caller->owner), {key, length}, {NULL, 0}}, out->key);
+    hash_text((const struct hash_part[]){part(x->parameter), part(query),
+                  part(exchange_header(x, "Content-Type")), body, {NULL, 0}},
+        out->fingerprint);
+    return true;
+}
+
+bool intake_check_encoding(struct exchange *x, struct error *e)
+{
+    const char *encoding = exchange_header(x, "Content-Encoding");
+
+    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
+        return true;
+    exchange_add_header(x, "Accept-Encoding", "identity");
+    return error_set(e, ERROR_BAD_ENCODING,
+        "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
+}
+
+bool intake_check_type(
+    const struct exchange *x, const struct submission *s, struct complaints *c, struct error *e)
+{
+    AUTO_BUF struct buf why = BUF(KNOWN_TYPES_MAX);
+
+    if (types_admit(x, s->spec.type, &why))
+        return true;
+    if (s->is_raw)
+        complain_parameter(c, "type", why.data);
+    else
+        complain_pointer(c, "", "type", why.data);
+    return complaints_check(c, e);
+}
+
+bool intake_admit(const struct exchange *x, struct submission *s, struct error *e)
+{
+    const struct caller *caller = x->caller;
+
+    memcpy(s->spec.owner, caller->owner, sizeof(s->spec.owner));
+    return caller_may_use_queue(caller, s->queue, e) && caller_may_use_type(caller, s->spec.type, e);
+}
+
+void intake_name_unique(const struct submission *s, char out[HASH_TEXT_SIZE])
+{
+    hash_text(
+        (const struct hash_part[]){part(s->spec.owner), part(s->spec.type), part(s->unique_key), {NULL, 0}},
+        out);
+}

@@ -14,27 +14,39 @@ static const char *opaque(const char *etag)
     return strncmp(etag, "W/", 2) == 0 ? etag + 2 : etag;
 }
 
-bool etag_matches(const char *if_none_match, const char *etag)
+static bool matches(const char *header, const char *etag, bool is_strong)
 {
-    const char *at = if_none_match + strspn(if_none_match, " \t");
-    const char *wanted = opaque(etag);
+    const char *at = header + strspn(header, " \t");
+    const char *wanted = is_strong ? etag : opaque(etag);
     size_t length = strlen(wanted);
 
     if (*at == '*')
         return true;
     while (*at) {
+        bool is_weak;
         const char *end;
 
         at += strspn(at, " \t,");
+        is_weak = opaque(at) != at;
         at = opaque(at);
         if (*at != '"')
             return false;
         end = strchr(at + 1, '"');
         if (!end)
             return false;
-        if ((size_t)(end + 1 - at) == length && memcmp(at, wanted, length) == 0)
+        if (!(is_strong && is_weak) && (size_t)(end + 1 - at) == length && memcmp(at, wanted, length) == 0)
             return true;
         at = end + 1;
     }
     return false;
+}
+
+bool etag_matches(const char *if_none_match, const char *etag)
+{
+    return matches(if_none_match, etag, false);
+}
+
+bool etag_matches_strongly(const char *if_match, const char *etag)
+{
+    return matches(if_match, etag, true);
 }

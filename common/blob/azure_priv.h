@@ -11,6 +11,7 @@ struct azure_store {
     struct blob_store base;
     struct azure_client client;
     struct block_budget budget;
+    struct link_keys *keys; /* of azure_link */
 };
 
 static inline struct azure_store *azure_of(struct blob_store *s)
@@ -49,6 +50,10 @@ typedef void azure_write_done(
 struct azure_write *azure_write_start(
     struct azure_client *c, const struct azure_write_ask *ask, azure_write_done *done, void *arg);
 void azure_write_cancel(struct azure_write *w); /* done is not called */
+
+/* What signs links. */
+void azure_keys_open(struct azure_store *s);
+void azure_keys_close(struct azure_store *s);
 
 /* The operations of blob.h. */
 struct blob_op *azure_put(struct blob_store *s, const char *name, const struct blob_content *content,

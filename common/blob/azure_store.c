@@ -16,6 +16,7 @@ static void free_store(struct blob_store *base)
     struct azure_store *s = azure_of(base);
 
     azure_client_release(&s->client);
+    azure_keys_close(s);
     free(s);
 }
 
@@ -45,5 +46,6 @@ struct blob_store *azure_store_open(
     s->base.kind = &azure_kind;
     s->budget.max_bytes = BUFFERS_MAX;
     azure_client_init(&s->client, loop, config, account);
+    azure_keys_open(s);
     return &s->base;
 }

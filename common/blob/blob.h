@@ -101,6 +101,9 @@ void blob_url(const struct blob_store *s, const char *name, char *out, size_t si
  * names heat one partition of the store. */
 void blob_name(const char *folder, const struct job_id *id, char out[BLOB_NAME_SIZE]);
 
+/* The MD5 of data in base64. Fails: INTERNAL, when OpenSSL has no MD5 (FIPS). */
+bool blob_md5(const void *data, size_t length, char out[BLOB_MD5_SIZE], struct error *e) MUST_CHECK;
+
 /* Writes a blob unless one of that name exists (If-None-Match: *). A blob of the same jobid and attempt that
  * is already there counts as written: it is our own, from a try whose answer got lost. e: NULL = written;
  * EXISTS = somebody else's is there (properties are then its); else see above. properties: of what the store

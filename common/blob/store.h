@@ -107,9 +107,6 @@ void blob_explain_rival(const char *name, const struct blob_properties *p, struc
 /* Whether the type and the metadata are what a header can carry. Fails: INVALID. */
 bool blob_head_check(const struct blob_content_head *head, struct error *e) MUST_CHECK;
 
-/* The MD5 of data in base64. Fails: INTERNAL, when OpenSSL has no MD5 (FIPS). */
-bool blob_md5(const void *data, size_t length, char out[BLOB_MD5_SIZE], struct error *e) MUST_CHECK;
-
 /* Copies a text from outside into a property, "" when text is NULL. */
 void blob_property_set(char *out, size_t size, const char *text);
 

@@ -8,6 +8,9 @@
  * does. */
 enum { SPARE_CALLS_MAX = 64 };
 
+/* The heads of one answer together, 1xx and trailers included: more is no server's doing, but an attack. */
+enum { HEAD_BYTES_MAX = 65536 };
+
 /* What is to be done with a call outside of curl's callbacks, in which most of curl may not be used. */
 enum wish { WISH_NONE, WISH_START, WISH_RESUME, WISH_END };
 
@@ -22,6 +25,7 @@ struct http_call {
     enum wish wish;
     bool is_in_multi;
     bool has_head; /* the final one, to its end */
+    size_t head_bytes;
     bool is_too_big;
     bool is_cancelled;
     char curl_error[CURL_ERROR_SIZE];
@@ -111,6 +115,9 @@ static size_t on_header(char *line, size_t size, size_t length, void *arg)
     (void)size; /* always 1 */
     if (call->is_cancelled)
         return 0;
+    call->head_bytes += length;
+    if (call->head_bytes > HEAD_BYTES_MAX)
+        return 0;
     if (call->has_head || (line[0] != '\r' && line[0] != '\n'))
         return length;
     call->response.status = status_of(call);
@@ -182,6 +189,7 @@ static struct http_call *take_call(struct http_client *c)
     TAILQ_INSERT_TAIL(&c->calls, call, link);
     call->response = (struct http_response){.call = call};
     call->has_head = call->is_too_big = call->is_cancelled = false;
+    call->head_bytes = 0;
     call->curl_error[0] = '\0';
     return call;
 }
@@ -329,6 +337,8 @@ static void explain(const struct http_call *call, CURLcode code, struct error *e
         error_set(e, ERROR_STOPPED, "the call was cancelled");
     else if (call->is_too_big)
         error_set(e, ERROR_TOO_BIG, "the answer is larger than %zu bytes", call->response.body.ceiling);
+    else if (call->head_bytes > HEAD_BYTES_MAX)
+        error_set(e, ERROR_STORE_AWAY, "the answer's head is larger than %d bytes", HEAD_BYTES_MAX);
     else if (code == CURLE_OPERATION_TIMEDOUT)
         error_set(e, ERROR_TIMEOUT, "%s", why);
     else if (code == CURLE_OK)

@@ -26,9 +26,12 @@ struct lingering {
     struct lingering *previous;
 };
 
-/* The pages of this thread's loop. A bufferevent carries no data of its user and tells nobody that it is
- * freed, so the callback on its output gets the bufferevent, and finds the rest here. */
-static __thread struct error_pages *of_this_thread;
+struct error_watch {
+    struct error_pages *pages;
+    struct bufferevent *b;
+    const struct error *refusal;
+    struct evbuffer_cb_entry *entry;
+};
 
 /* ---- lingering ---- */
 
@@ -99,21 +102,23 @@ static void describe(const struct error_pages *p, int status, struct error *e)
         error_set(e, ERROR_INTERNAL, "the server refused the request with status %d", status);
 }
 
-static void write_response(struct evbuffer *out, const struct error *e)
+void error_pages_write(struct evbuffer *out, const struct error *e)
 {
     AUTO_BUF struct buf body = BUF(BODY_MAX);
+    int status = error_http_status(e->code);
 
     problem_write(&body, e, NULL);
     evbuffer_add_printf(out,
         "HTTP/1.1 %d %s\r\nContent-Type: " PROBLEM_CONTENT_TYPE
-        "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-        error_http_status(e->code), error_title(e->code), body.length);
+        "\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n",
+        status, error_title(e->code), body.length, status == 503 ? "Retry-After: 1\r\n" : "");
     evbuffer_add(out, body.data, body.length);
 }
 
 /* Puts the problem where the page stands, behind answers of earlier requests that are not sent yet. */
-static void replace_page(struct error_pages *p, struct bufferevent *b, struct evbuffer *output)
+static void replace_page(const struct error_watch *w, struct evbuffer *output)
 {
+    struct error_pages *p = w->pages;
     struct evbuffer *earlier = evbuffer_new();
     char head[HEAD_MAX] = "";
     struct evbuffer_ptr at;
@@ -128,9 +133,12 @@ static void replace_page(struct error_pages *p, struct bufferevent *b, struct ev
     evbuffer_drain(output, evbuffer_get_length(output));
     evbuffer_add_buffer(output, earlier);
     evbuffer_free(earlier);
-    describe(p, status, &e);
-    write_response(output, &e);
-    linger(p, bufferevent_getfd(b));
+    if (w->refusal->code != ERROR_OK)
+        e = *w->refusal;
+    else
+        describe(p, status, &e);
+    error_pages_write(output, &e);
+    linger(p, bufferevent_getfd(w->b));
 }
 
 static bool begins_with(struct evbuffer *output, size_t at_byte, const char *text)
@@ -144,13 +152,15 @@ static bool begins_with(struct evbuffer *output, size_t at_byte, const char *tex
            memcmp(begin, text, length) == 0;
 }
 
-static void look(struct error_pages *p, struct bufferevent *b, struct evbuffer *output, size_t added_at)
+static void look(const struct error_watch *w, struct evbuffer *output, size_t added_at)
 {
+    struct error_pages *p = w->pages;
+
     if (begins_with(output, added_at, "HTTP/1.")) {
         p->page_start = added_at;
     } else if (begins_with(output, added_at, "<HTML>")) {
         p->is_paused = true;
-        replace_page(p, b, output);
+        replace_page(w, output);
         p->is_paused = false;
     }
 }
@@ -160,12 +170,12 @@ static void look(struct error_pages *p, struct bufferevent *b, struct evbuffer *
  * harm.) */
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
-    struct error_pages *p = of_this_thread;
+    const struct error_watch *w = arg;
 
-    if (p->is_paused || info->n_added == 0)
+    if (w->pages->is_paused || info->n_added == 0)
         return;
     evbuffer_unfreeze(output, 1);
-    look(p, arg, output, info->orig_size);
+    look(w, output, info->orig_size);
     evbuffer_freeze(output, 1);
 }
 
@@ -190,11 +200,22 @@ struct error_pages *error_pages_free(struct error_pages *p)
     return NULL;
 }
 
-void error_pages_watch(struct error_pages *p, struct bufferevent *b)
+struct error_watch *error_pages_watch(
+    struct error_pages *p, struct bufferevent *b, const struct error *refusal)
 {
-    of_this_thread = p;
-    if (!evbuffer_add_cb(bufferevent_get_output(b), on_output, b))
+    struct error_watch *w = mem_zalloc(sizeof(*w));
+
+    *w = (struct error_watch){.pages = p, .b = b, .refusal = refusal};
+    w->entry = evbuffer_add_cb(bufferevent_get_output(b), on_output, w);
+    if (!w->entry)
         abort(); /* mem.h's policy */
+    return w;
+}
+
+void error_pages_unwatch(struct error_watch *w)
+{
+    evbuffer_remove_cb_entry(bufferevent_get_output(w->b), w->entry);
+    free(w);
 }
 
 void error_pages_pause(struct error_pages *p)

@@ -13,6 +13,7 @@
 #include <event2/bufferevent.h>
 
 #include "common/base/base.h"
+#include "common/base/error.h"
 #include "common/net/loop.h"
 
 struct error_pages;
@@ -21,8 +22,15 @@ struct error_pages;
 struct error_pages *error_pages_new(struct loop *l, int64_t max_body_bytes);
 struct error_pages *error_pages_free(struct error_pages *p); /* takes NULL; returns NULL */
 
-/* Watches what b sends until b is freed; in the loop's thread, where p is the only one. */
-void error_pages_watch(struct error_pages *p, struct bufferevent *b);
+/* Watches what b sends, until error_pages_unwatch. The problem is *refusal where its code is not ERROR_OK;
+ * borrowed. */
+struct error_watch;
+struct error_watch *error_pages_watch(
+    struct error_pages *p, struct bufferevent *b, const struct error *refusal);
+void error_pages_unwatch(struct error_watch *w);
+
+/* Appends a whole response with the problem e, behind which the connection is to be closed. */
+void error_pages_write(struct evbuffer *out, const struct error *e);
 
 /* Between these two the api itself writes: nothing is looked at. */
 void error_pages_pause(struct error_pages *p);

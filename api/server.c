@@ -4,14 +4,16 @@
 #include "api/gate/gate.h"
 #include "api/problem.h"
 #include "api/router.h"
+#include "api/wire/connections.h"
+#include "api/wire/head.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
 #include <errno.h>
+#include <event2/http_struct.h>
 #include <sys/socket.h>
 
 enum {
-    HEADERS_MAX = 32768,
     PROBLEM_MAX = 65536,
     STREAM_HIGH_WATER = 262144, /* bytes that may wait for a slow reader */
     RETRY_AFTER_S = 1,
@@ -31,6 +33,7 @@ struct server {
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
     struct error_pages *pages;
+    struct connections *connections;
     struct exchange *exchanges; /* those not answered yet */
     size_t in_flight;
     struct tally tallies[TALLIES];
@@ -145,10 +148,11 @@ void exchange_reply(
     char digits[24];
 
     add_common_headers(x, content_type);
-    if (exchange_is_head(x)) {
+    if (exchange_is_head(x) || x->request->minor == 0) { /* evhttp does it in the other cases */
         snprintf(digits, sizeof(digits), "%zu", length);
         exchange_add_header(x, "Content-Length", digits);
-    } else {
+    }
+    if (!exchange_is_head(x)) {
         evbuffer_add(evhttp_request_get_output_buffer(x->request), content, length);
     }
     error_pages_pause(s->pages);
@@ -228,7 +232,7 @@ void exchange_wait(struct exchange *x, void (*on_closed)(struct exchange *x, boo
         timer_start(&x->gone, 0);
         return;
     }
-    evhttp_connection_set_closecb(connection, on_connection_closed, x);
+    connections_on_close(x->server->connections, connection, on_connection_closed, x);
     x->peer = event_new(loop_base(x->api->loop),
         bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), EV_READ | EV_CLOSED, on_peer, x);
     if (!x->peer || event_add(x->peer, NULL) < 0)
@@ -243,7 +247,7 @@ void exchange_stop_waiting(struct exchange *x)
     forget_peer(x);
     timer_stop(&x->gone);
     if (connection)
-        evhttp_connection_set_closecb(connection, NULL, NULL);
+        connections_on_close(x->server->connections, connection, NULL, NULL);
 }
 
 /* An endless stream may be silent, and so may its reader. */
@@ -273,7 +277,7 @@ void exchange_begin_stream(struct exchange *x, int status, const char *content_t
     timer_init(&x->gone, x->api->loop, tell_gone, x);
     x->stream_status = status;
     if (connection)
-        evhttp_connection_set_closecb(connection, on_connection_closed, x);
+        connections_on_close(x->server->connections, connection, on_connection_closed, x);
     error_pages_pause(x->server->pages);
     evhttp_send_reply_start(x->request, status, NULL);
     error_pages_resume(x->server->pages);
@@ -329,7 +333,7 @@ void exchange_end_stream(struct exchange *x, bool is_whole)
     if (x->is_endless)
         set_patience(x, false);
     if (connection) {
-        evhttp_connection_set_closecb(connection, NULL, NULL);
+        connections_on_close(x->server->connections, connection, NULL, NULL);
         if (!is_whole)
             shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
     }
@@ -367,17 +371,14 @@ static void on_request(struct evhttp_request *request, void *arg)
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
     struct server *s = arg;
-    struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
-    if (b)
-        error_pages_watch(s->pages, b);
-    return b;
+    return connections_add(s->connections, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
 }
 
 static void configure(struct server *s, const struct config *config)
 {
     evhttp_set_timeout(s->http, (int)config->request_timeout_s);
-    evhttp_set_max_headers_size(s->http, HEADERS_MAX);
+    evhttp_set_max_headers_size(s->http, HEAD_MAX); /* what is larger does not get there */
     evhttp_set_max_body_size(s->http, (ev_ssize_t)config->max_body);
     evhttp_set_bevcb(s->http, on_connection, s);
     evhttp_set_gencb(s->http, on_request, s);
@@ -385,6 +386,20 @@ static void configure(struct server *s, const struct config *config)
      */
     evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
                                             EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+}
+
+static void open_connections(struct server *s, const struct api *a)
+{
+    const struct config *config = a->config;
+    struct connection_limits limits = {
+        .count_max = (config->connections_max + config->api_loops - 1) / config->api_loops,
+        .per_address_max = config->connections_per_address,
+        .body_max = config->max_body,
+        .head_timeout_ms = config->head_timeout_s * 1000,
+        .body_timeout_ms = config->body_timeout_s * 1000,
+    };
+
+    s->connections = connections_new(a->loop, &limits, s->pages, a->metrics);
 }
 
 struct server *server_new(struct api *a, const struct route *routes, const struct listen_address *address,
@@ -396,6 +411,7 @@ struct server *server_new(struct api *a, const struct route *routes, const struc
     s->api = a;
     s->routes = routes;
     s->pages = error_pages_new(a->loop, a->config->max_body);
+    open_connections(s, a);
     s->http = evhttp_new(loop_base(a->loop));
     if (!listener || !s->http) {
         if (listener)
@@ -408,6 +424,7 @@ struct server *server_new(struct api *a, const struct route *routes, const struc
         error_set(e, ERROR_INTERNAL, "the listener of %s could not be bound", bound);
         return server_free(s);
     }
+    connections_set_listener(s->connections, listener);
     configure(s, a->config);
     return s;
 }
@@ -415,6 +432,7 @@ struct server *server_new(struct api *a, const struct route *routes, const struc
 void server_close(struct server *s)
 {
     s->is_closing = true;
+    connections_set_listener(s->connections, NULL);
     if (s->bound)
         evhttp_del_accept_socket(s->http, s->bound);
     s->bound = NULL;
@@ -445,6 +463,7 @@ struct server *server_free(struct server *s)
     }
     if (s->http)
         evhttp_free(s->http);
+    connections_free(s->connections);
     error_pages_free(s->pages);
     free(s);
     return NULL;

@@ -12,6 +12,8 @@ Suite *isolation_suite(void);
 
 enum { PATH_SIZE = 512 };
 
+#define SCHEDULE "{\"cron\":\"@yearly\",\"job\":{\"type\":\"echo\"}}"
+
 /* Who asks, of a job that the owner "mine" has. */
 enum asker { NOBODY, FORGER, OWN_SUBMIT, OWN_READ, OTHER, ADMIN, ASKERS };
 
@@ -60,6 +62,11 @@ static const struct row {
     bool is_cancelled;    /* the job, before: its stream ends by itself */
 } rows[] = {
     {EVHTTP_REQ_POST, "/v1/jobs", "{\"type\":\"echo\"}", {401, 401, 202, 403, 202, 202}, false},
+    {EVHTTP_REQ_POST, "/v1/run/{}", "{}", {401, 401, 202, 403, 202, 202}, false},
+    {EVHTTP_REQ_GET, "/v1/schedules", NULL, {401, 401, 403, 200, 200, 200}, false},
+    {EVHTTP_REQ_PUT, "/v1/schedules/{}", SCHEDULE, {401, 401, 201, 403, 201, 201}, false},
+    {EVHTTP_REQ_GET, "/v1/schedules/{}", NULL, {401, 401, 403, 200, 404, 404}, false},
+    {EVHTTP_REQ_DELETE, "/v1/schedules/{}", NULL, {401, 401, 204, 403, 404, 404}, false},
     {EVHTTP_REQ_GET, "/v1/jobs", NULL, {401, 401, 403, 200, 200, 200}, false},
     {EVHTTP_REQ_GET, "/v1/jobs/{}", NULL, {401, 401, 403, 200, 404, 200}, false},
     {EVHTTP_REQ_DELETE, "/v1/jobs/{}", NULL, {401, 401, 200, 403, 404, 200}, false},
@@ -114,11 +121,20 @@ static void submit_mine(const struct jobgate *api, char id[JOB_ID_SIZE])
     snprintf(id, JOB_ID_SIZE, "%s", json_text_at(job, "/id"));
 }
 
-/* The path of a route, with the job's id or the queue in the place of its parameter. */
+static bool begins(const struct route *route, const char *text)
+{
+    return strncmp(route->pattern, text, strlen(text)) == 0;
+}
+
+/* The path of a route, with what the owner "mine" has in the place of its parameter. */
 static void write_path(const struct route *route, const char *id, char path[PATH_SIZE])
 {
     const char *hole = strchr(route->pattern, '{');
-    const char *value = strncmp(route->pattern, "/v1/queues/", 11) == 0 ? "default" : id;
+    const char *value = begins(route, "/v1/queues/")      ? "default"
+                        : begins(route, "/v1/run/")       ? "echo"
+                        : !begins(route, "/v1/schedules") ? id
+                        : route->method == EVHTTP_REQ_PUT ? "of-each"
+                                                          : "mine";
 
     if (hole)
         snprintf(path, PATH_SIZE, "%.*s%s%s", (int)(hole - route->pattern), route->pattern, value, hole + 2);
@@ -135,6 +151,10 @@ static void expect(const struct route *route, const struct row *row, enum asker 
     char path[PATH_SIZE];
 
     submit_mine(turn % 2 ? second : s.api, id);
+    if (begins(route, "/v1/schedules/")) {
+        keyfile_ask(asked, mine, "PUT", "/v1/schedules/mine", SCHEDULE, &reply);
+        ck_assert(reply.status == 200 || reply.status == 201);
+    }
     if (row->is_cancelled) {
         snprintf(path, sizeof(path), "/v1/jobs/%s", id);
         keyfile_ask(asked, mine, "DELETE", path, NULL, &reply);

@@ -70,8 +70,8 @@ void keyfile_ask(const struct jobgate *api, const char *key, const char *method,
 {
     char url[URL_SIZE];
     char authorization[128];
-    const char *headers[3] = {NULL};
-    size_t count = 0;
+    const char *headers[4] = {"Prefer: respond-async"};
+    size_t count = 1;
 
     snprintf(url, sizeof(url), "%s%s", jobgate_url(api), path);
     snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", key ? key : "");

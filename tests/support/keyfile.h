@@ -35,7 +35,7 @@ void keyfile_remove(struct keyfile *f, const char *name);
 /* Writes other text over the whole file. */
 void keyfile_spoil(const struct keyfile *f, const char *text);
 
-/* Asks the api with a key (NULL: without), and a body of JSON or none (NULL). */
+/* Asks the api with a key (NULL: without), and a body of JSON or none (NULL), not wanting to wait. */
 void keyfile_ask(const struct jobgate *api, const char *key, const char *method, const char *path,
     const char *json, struct http_reply *reply);
 

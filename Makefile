@@ -50,7 +50,7 @@ SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
-.PHONY: all demo test unit integration model chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
+.PHONY: all demo test unit integration model rollout image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
 # --- compiling and linking (V=1 shows the commands) --------------------------------------------------------------------
@@ -130,7 +130,7 @@ test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(CHECKS) tests/model/run.sh
+	@$(run_tests) $(CHECKS) tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@
@@ -138,6 +138,14 @@ unit integration: test-programs
 model:
 	tests/setup.sh test
 	@$(run_tests) tests/model/run.sh
+
+rollout:
+	tests/setup.sh test
+	$(build) test-programs
+	@JOBGATE_ROLLOUT=long $(run_tests) tests/kubernetes/run.sh tests/rollout/run.sh
+
+image:
+	tests/image/run.sh
 
 chaos:
 	tests/setup.sh test
@@ -180,6 +188,8 @@ help:
 	@echo 'make unit           the unit tests alone; integration: the others alone'
 	@echo '                    (CK_RUN_SUITE=json make unit runs one suite, CK_RUN_CASE=... one case)'
 	@echo 'make model          searches the model of the claim protocol; mistakes seeded in it must be found'
+	@echo 'make rollout        renders the manifests; rehearses rollouts and scale-in with their numbers, three times each'
+	@echo 'make image          builds the images and runs them from their file systems (as root)'
 	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
 	@echo 'make lint           what can be found without running anything'
 	@echo 'make format         lays out the sources with clang-format'

@@ -33,6 +33,8 @@ step 'lint' make lint
 step 'test' make test
 step 'test with sanitizers' make VARIANT=asan test
 step 'chaos for five minutes' make chaos SECONDS=300
+step 'rollouts' make rollout
+step 'images' make image
 step 'bench' make bench
 step 'bare systems' tests/bare/run.sh
 

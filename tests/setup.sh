@@ -6,22 +6,28 @@
 #   tests/setup.sh lint     for `make lint`
 #   tests/setup.sh bench    for `make bench`
 #   tests/setup.sh bare     for tests/bare/run.sh
+#   tests/setup.sh image    for tests/image/run.sh
+#   tests/setup.sh dockerfile   for what the Dockerfile builds, tests and puts together
 #
 # A tool counts as present when its command is on the PATH, wherever it came from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # package, and behind the colon the command that stands for it (- : only the package itself will do)
-build="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
-       libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:- redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps
-       imagemagick:identify"
-test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip"
+compile="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
+         libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:-"
+build="$compile redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps imagemagick:identify"
+# shellcheck disable=SC2034 # used by name
+dockerfile="$compile check:- openssl:openssl redis-server:redis-server ca-certificates:- tzdata:- jq:jq procps:ps"
+test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip haproxy:haproxy"
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034
 bench="$build wrk:wrk"
 # shellcheck disable=SC2034
 bare="git:git debootstrap:debootstrap debian-archive-keyring:-"
+# shellcheck disable=SC2034
+image="$test debootstrap:debootstrap debian-archive-keyring:- buildah:buildah bubblewrap:bwrap binutils:readelf libcap2-bin:getcap"
 
 die() {
     printf 'setup.sh: %s\n' "$*" >&2
@@ -53,7 +59,7 @@ as_root() {
     fi
 }
 
-# redis-server's package would start a server on port 6379, now and at each boot; the tests start their own.
+# The packages of servers would start them, now and at each boot; the tests start their own.
 forbid_services() {
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         as_root sh -c 'printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d'
@@ -62,9 +68,12 @@ forbid_services() {
 }
 
 allow_services() {
-    if [[ " $* " == *" redis-server "* && -d /run/systemd/system ]]; then
-        as_root systemctl disable --now --quiet redis-server || true
-    fi
+    local service
+    for service in redis-server haproxy; do
+        if [[ " $* " == *" $service "* && -d /run/systemd/system ]]; then
+            as_root systemctl disable --now --quiet "$service" || true
+        fi
+    done
 }
 
 install_packages() {
@@ -94,13 +103,13 @@ install_npm_packages() {
 
 purpose=${1:-test}
 case $purpose in
-build | test | lint | bench | bare) needs=${!purpose} ;;
-*) die "what for? build, test, lint, bench or bare, not \"$purpose\"" ;;
+build | test | lint | bench | bare | image | dockerfile) needs=${!purpose} ;;
+*) die "what for? build, test, lint, bench, bare, image or dockerfile, not \"$purpose\"" ;;
 esac
 # shellcheck disable=SC2086 # lists of words
 missing=$(missing_packages $needs)
 # shellcheck disable=SC2086
 [ -z "$missing" ] || install_packages $missing
 case $purpose in
-test | lint) install_npm_packages ;;
+test | lint | image) install_npm_packages ;;
 esac

@@ -5,6 +5,7 @@
 #include "api/live/outcome.h"
 #include "api/routes.h"
 #include "api/submission.h"
+#include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 
@@ -18,6 +19,7 @@ struct creation {
     struct submission submission;
     struct job job; /* as it will be when it is accepted */
     struct idempotency idempotency;
+    int64_t memo_s; /* of a run whose result is remembered for its payload, which is then the key; else 0 */
     char unique[HASH_TEXT_SIZE];
     char holder[JOB_ID_SIZE];   /* who was seen to have the unique_key */
     char existing[JOB_ID_SIZE]; /* the job that the caller gets instead of a new one */
@@ -48,15 +50,63 @@ static void reply_accepted(struct creation *c)
     c->job.spec = c->submission.spec;
     c->submission.spec.metadata = NULL;
     metrics_add(x->api->metrics, METRIC_JOBS_SUBMITTED, 1);
+    if (c->memo_s)
+        exchange_add_header(x, "Cache-Status", "jobgate; fwd=miss; stored");
     outcome_reply(x, &c->job, c->form);
     free_creation(c);
+}
+
+static bool send_submission(struct creation *c, struct error *e);
+
+static void on_forgotten(void *arg, size_t UNUSED(count), const struct error *e)
+{
+    struct creation *c = arg;
+    struct error failure;
+
+    *c->existing = '\0';
+    if (e)
+        refuse(c, e);
+    else if (!send_submission(c, &failure))
+        refuse(c, &failure);
+}
+
+/* The memo names a job that has no result: the payload is run again. Returns false when it cannot be asked.
+ */
+static bool run_anew(struct creation *c, struct error *e)
+{
+    struct job_id id;
+
+    return id_parse(c->existing, &id, e) &&
+           queue_forget(c->exchange->api->queue, c->idempotency.key, &id, on_forgotten, c, e);
+}
+
+/* Sources: RFC 9211 (Cache-Status), RFC 9111 section 5.1 (Age). */
+static void say_remembered(struct exchange *x, const struct job *job)
+{
+    int64_t age_s = (clock_unix_ms() - job->finished_ms) / 1000;
+    char text[24];
+
+    if (job->state != JOB_SUCCEEDED) {
+        exchange_add_header(x, "Cache-Status", "jobgate; fwd=miss; collapsed");
+        return;
+    }
+    snprintf(text, sizeof(text), "%lld", (long long)(age_s > 0 ? age_s : 0));
+    exchange_add_header(x, "Cache-Status", "jobgate; hit");
+    exchange_add_header(x, "Age", text);
 }
 
 static void on_existing(void *arg, const struct job *job, const struct error *e)
 {
     struct creation *c = arg;
+    bool is_worthless =
+        e ? e->code == ERROR_NOT_FOUND : job->state == JOB_DEAD || job->state == JOB_CANCELLED;
     struct error gone;
 
+    if (c->memo_s && is_worthless && c->looks++ < LOOKS_MAX) {
+        if (!run_anew(c, &gone))
+            refuse(c, &gone);
+        return;
+    }
     if (e && e->code == ERROR_NOT_FOUND) {
         error_set(&gone, ERROR_GONE,
             "this request made job %.100s before, which has ended and is no longer known (RETENTION_S): to "
@@ -69,6 +119,8 @@ static void on_existing(void *arg, const struct job *job, const struct error *e)
         refuse(c, e);
         return;
     }
+    if (c->memo_s)
+        say_remembered(c->exchange, job);
     outcome_reply(c->exchange, job, c->form);
     free_creation(c);
 }
@@ -116,8 +168,6 @@ static void refuse_verdict(struct creation *c, enum submit_verdict verdict)
 
 /* ---- submitting ---- */
 
-static bool send_submission(struct creation *c, struct error *e);
-
 static void on_submitted(void *arg, const struct submit_result *result, const struct error *e)
 {
     struct creation *c = arg;
@@ -152,7 +202,7 @@ static bool send_submission(struct creation *c, struct error *e)
         .depth_max = a->config->queue_depth_max,
         .idempotency = c->idempotency.is_given ? c->idempotency.key : NULL,
         .fingerprint = c->idempotency.fingerprint,
-        .idempotency_s = a->config->idempotency_s,
+        .idempotency_s = c->memo_s ? c->memo_s : a->config->idempotency_s,
         .unique = *c->submission.unique_key ? c->unique : NULL,
         .holder = c->holder,
     };
@@ -263,12 +313,33 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
     return read_with_query(x, query ? query : "", s, c, e);
 }
 
+/* For how long the result of a run answers for its payload. A caller that names the run, delays it or wants
+ * no remembered one gets one of its own. */
+static int64_t memo_s(const struct creation *c)
+{
+    const struct exchange *x = c->exchange;
+    const struct submission *s = &c->submission;
+    const char *cache_control = exchange_header(x, "Cache-Control");
+    struct known_type type;
+    int64_t cache_s;
+
+    if (c->form != OUTCOME_RESULT || c->idempotency.is_given || *s->unique_key || s->schedule.delay_ms ||
+        s->schedule.not_before_ms || (cache_control && strcasestr(cache_control, "no-cache")) ||
+        !types_find(x->api->types, s->spec.type, &type))
+        return 0;
+    cache_s = known_type_int(&type, "cache_s", 0);
+    return cache_s < x->api->config->retention_s ? cache_s : x->api->config->retention_s;
+}
+
 static bool prepare(struct creation *c, struct error *e)
 {
     struct shard shard = {.number = 0};
 
     if (!intake_admit(c->exchange, &c->submission, e) || !intake_read_key(c->exchange, &c->idempotency, e))
         return false;
+    c->memo_s = memo_s(c);
+    if (c->memo_s)
+        intake_name_memo(&c->submission, &c->idempotency);
     if (*c->submission.unique_key)
         intake_name_unique(&c->submission, c->unique);
     memcpy(shard.queue, c->submission.queue, sizeof(shard.queue));

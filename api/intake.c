@@ -68,6 +68,15 @@ bool intake_admit(const struct exchange *x, struct submission *s, struct error *
     return caller_may_use_queue(caller, s->queue, e) && caller_may_use_type(caller, s->spec.type, e);
 }
 
+void intake_name_memo(const struct submission *s, struct idempotency *out)
+{
+    out->is_given = true;
+    hash_text((const struct hash_part[]){part("memo"), part(s->spec.owner), part(s->spec.type),
+                  part(s->spec.content_type), {s->payload, s->payload_length}, {NULL, 0}},
+        out->key);
+    hash_text((const struct hash_part[]){part("memo"), {NULL, 0}}, out->fingerprint);
+}
+
 void intake_name_unique(const struct submission *s, char out[HASH_TEXT_SIZE])
 {
     hash_text(

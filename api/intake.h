@@ -28,6 +28,9 @@ bool intake_check_type(
 /* Makes it the caller's. Fails: FORBIDDEN when that one may not use its queue or type. */
 bool intake_admit(const struct exchange *x, struct submission *s, struct error *e) MUST_CHECK;
 
+/* What names the result of this payload: stands in for a key that the caller did not give. */
+void intake_name_memo(const struct submission *s, struct idempotency *out);
+
 /* The hash of owner, type and unique_key. */
 void intake_name_unique(const struct submission *s, char out[HASH_TEXT_SIZE]);
 

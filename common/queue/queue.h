@@ -99,6 +99,10 @@ typedef void queue_submitted(void *arg, const struct submit_result *result, cons
 bool queue_submit(struct queue *q, const struct submit *submit, queue_submitted *done, void *arg,
     struct error *e) MUST_CHECK;
 
+/* Forgets the idempotency key of a submission, if it still stands for the job `id` (of the same shard). */
+bool queue_forget(struct queue *q, const char *idempotency, const struct job_id *id, queue_counted *done,
+    void *arg, struct error *e) MUST_CHECK;
+
 /* job is valid inside the callback only. e: NOT_FOUND, BAD_RECORD, REDIS_AWAY, INTERNAL. */
 typedef void queue_got(void *arg, const struct job *job, const struct error *e);
 bool queue_get(

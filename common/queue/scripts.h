@@ -9,6 +9,7 @@
 /*      name       file */
 #define QUEUE_SCRIPTS(SCRIPT)                                                                                \
     SCRIPT(SUBMIT, submit)                                                                                   \
+    SCRIPT(FORGET, forget)                                                                                   \
     SCRIPT(SUBMIT_BATCH, submit_batch)                                                                       \
     SCRIPT(TAKE, take)                                                                                       \
     SCRIPT(START, start)                                                                                     \

@@ -105,3 +105,17 @@ bool queue_submit(
     shrink(q);
     return is_sent;
 }
+
+bool queue_forget(struct queue *q, const char *idempotency, const struct job_id *id, queue_counted *done,
+    void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+    struct key key;
+
+    p->done.counted = done;
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_FORGET], 1, 1);
+    key_idempotency(&id->shard, idempotency, &key);
+    queue_add_key(q, &key);
+    redis_request_add_text(&q->request, id->text);
+    return queue_send(q, 0, queue_on_counted, p, e);
+}

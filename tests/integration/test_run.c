@@ -4,6 +4,7 @@
 #include <check.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
 #include "tests/support/scene.h"
@@ -236,26 +237,138 @@ START_TEST(run_refuses_what_it_cannot_read)
 }
 END_TEST
 
-/* ---- what goes wrong while they wait ---- */
+/* ---- remembered results ---- */
 
-/* Says a run on a connection of its own. */
-static int say_run(const char *body)
+/* A worker with two types that note each run and give back the payload: `kept` once there is a file `go`,
+ * unless it is "bad"; `brief` at once, and remembered for a second. Waits until the api knows them. */
+static void start_remembering_worker(void)
+{
+    AUTO_BUF struct buf file = BUF(4096);
+    char setting[PROCESS_PATH_SIZE + 32];
+    char url[URL_SIZE];
+    bool is_known = false;
+
+    buf_printf(&file,
+        "{\"types\": {\"kept\": {\"kind\": \"command\", \"cache_s\": 600, \"command\": [\"/bin/sh\", \"-c\", "
+        "\"cd %s; "
+        "echo x >>runs; until test -e go; do sleep 0.05; done; read p; test $p != bad || exit 65; echo "
+        "$p\"]}, "
+        "\"brief\": {\"kind\": \"command\", \"cache_s\": 1, \"command\": [\"/bin/sh\", \"-c\", \"echo x "
+        ">>%s/runs; "
+        "cat\"]}}}",
+        s.directory, s.directory);
+    jobgate_write_handlers(s.directory, file.data, setting);
+    scene_start_worker(&s, (const char *const[]){setting, NULL});
+    snprintf(url, sizeof(url), "%s/v1/types", jobgate_url(s.api));
+    for (int64_t until = clock_steady_ms() + 30000; !is_known && wait_until(until);) {
+        AUTO_REPLY struct http_reply reply = {0};
+
+        http_get(url, &reply);
+        is_known = strstr(reply.body.data, "\"cache_s\":600") != NULL;
+    }
+    ck_assert(is_known);
+}
+
+static void expect_run(
+    const char *path, const char *header, const char *payload, int status, const char *cache_status)
+{
+    AUTO_REPLY struct http_reply reply = {0};
+
+    post(path, header, payload, &reply);
+    ck_assert_msg(reply.status == status, "%d: %s", reply.status, reply.body.data);
+    if (status == 200)
+        ck_assert_str_eq(reply.body.data, payload);
+    expect_header(&reply, "Cache-Status", cache_status);
+}
+
+START_TEST(remembered_result_answers_for_the_same_payload)
+{
+    start_remembering_worker();
+    scene_touch(&s, "go");
+    expect_run("/v1/run/kept", NULL, "one\n", 200, "jobgate; fwd=miss; stored");
+    expect_run("/v1/run/kept", NULL, "one\n", 200, "jobgate; hit");
+    ck_assert_uint_eq(scene_count_lines(&s, "runs"), 1);
+    expect_run("/v1/run/kept", NULL, "two\n", 200, "jobgate; fwd=miss; stored");
+    expect_run("/v1/run/kept", "Cache-Control: no-cache", "one\n", 200, NULL);
+    expect_run("/v1/run/kept", "Idempotency-Key: k", "one\n", 200, NULL);
+    ck_assert_uint_eq(scene_count_lines(&s, "runs"), 4);
+}
+END_TEST
+
+START_TEST(failure_is_not_remembered)
+{
+    start_remembering_worker();
+    scene_touch(&s, "go");
+    expect_run("/v1/run/kept", NULL, "bad\n", 422, "jobgate; fwd=miss; stored");
+    expect_run("/v1/run/kept", NULL, "bad\n", 422, "jobgate; fwd=miss; stored");
+    ck_assert_uint_eq(scene_count_lines(&s, "runs"), 2);
+}
+END_TEST
+
+START_TEST(result_is_forgotten_in_time)
+{
+    size_t left = 1;
+
+    start_remembering_worker();
+    expect_run("/v1/run/brief", NULL, "one\n", 200, "jobgate; fwd=miss; stored");
+    for (int64_t until = clock_steady_ms() + 30000; left && wait_until(until);) {
+        redisReply *keys = redis_server_command(s.redis, "KEYS jobgate:{default.0}:idem:*");
+
+        left = keys->elements;
+        freeReplyObject(keys);
+    }
+    ck_assert_uint_eq(left, 0);
+    expect_run("/v1/run/brief", NULL, "one\n", 200, "jobgate; fwd=miss; stored");
+    ck_assert_uint_eq(scene_count_lines(&s, "runs"), 2);
+}
+END_TEST
+
+/* Says a run on a connection of its own, and waits until so many wait. */
+static int say_run(const char *type, const char *body, int waiters)
 {
     AUTO_BUF struct buf text = BUF(4096);
     int fd = wire_connect(jobgate_url(s.api), 0);
 
     buf_printf(&text,
-        "POST /v1/run/cat HTTP/1.1\r\nHost: a\r\nPrefer: wait=5\r\nContent-Length: %zu\r\n\r\n%s",
+        "POST /v1/run/%s HTTP/1.1\r\nHost: a\r\nPrefer: wait=5\r\nContent-Length: %zu\r\n\r\n%s", type,
         strlen(body), body);
     ck_assert(wire_say(fd, text.data));
-    jobgate_wait_metric(s.api, WAITERS, 1);
+    jobgate_wait_metric(s.api, WAITERS, waiters);
     return fd;
 }
+
+static void hear_run(int fd, const char *result, const char *cache_status)
+{
+    AUTO_REPLY struct http_reply reply = {0};
+
+    ck_assert_msg(wire_hear(fd, &reply), "%s", reply.failure);
+    close(fd);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(reply.body.data, result);
+    expect_header(&reply, "Cache-Status", cache_status);
+}
+
+START_TEST(same_run_at_the_same_time_is_run_once)
+{
+    int first;
+    int second;
+
+    start_remembering_worker();
+    first = say_run("kept", "one\n", 1);
+    second = say_run("kept", "one\n", 2);
+    scene_touch(&s, "go");
+    hear_run(first, "one\n", "jobgate; fwd=miss; stored");
+    hear_run(second, "one\n", "jobgate; fwd=miss; collapsed");
+    ck_assert_uint_eq(scene_count_lines(&s, "runs"), 1);
+}
+END_TEST
+
+/* ---- what goes wrong while they wait ---- */
 
 START_TEST(stopping_answers_a_run_with_its_job)
 {
     AUTO_REPLY struct http_reply reply = {0};
-    int fd = say_run("x");
+    int fd = say_run("cat", "x", 1);
 
     ck_assert_int_eq(jobgate_stop(s.api), 0);
     ck_assert_msg(wire_hear(fd, &reply), "%s", reply.failure);
@@ -268,7 +381,7 @@ END_TEST
 START_TEST(redis_that_goes_away_makes_no_error_of_an_accepted_run)
 {
     AUTO_REPLY struct http_reply reply = {0};
-    int fd = say_run("x");
+    int fd = say_run("cat", "x", 1);
 
     redis_server_kill(s.redis);
     ck_assert_msg(wire_hear(fd, &reply), "%s", reply.failure);
@@ -294,6 +407,10 @@ Suite *run_suite(void)
     tcase_add_test(tcase, run_that_takes_longer_gets_202);
     tcase_add_test(tcase, run_is_repeated_by_its_key);
     tcase_add_test(tcase, run_refuses_what_it_cannot_read);
+    tcase_add_test(tcase, remembered_result_answers_for_the_same_payload);
+    tcase_add_test(tcase, failure_is_not_remembered);
+    tcase_add_test(tcase, result_is_forgotten_in_time);
+    tcase_add_test(tcase, same_run_at_the_same_time_is_run_once);
     tcase_add_test(tcase, stopping_answers_a_run_with_its_job);
     tcase_add_test(tcase, redis_that_goes_away_makes_no_error_of_an_accepted_run);
     suite_add_tcase(suite, tcase);

@@ -57,6 +57,9 @@ bool content_type_is_valid(const char *text);
 /* The timeout of a job that names none, milliseconds. */
 int64_t handler_timeout_ms(const struct handler *h);
 
+/* How long a result answers for the same payload (the api's POST /v1/run); 0 = not at all. */
+int64_t handler_cache_s(const struct handler *h);
+
 /* How a type's tries follow each other. Plain data. */
 struct retry_policy {
     int max_attempts; /* tries that may fail by themselves */

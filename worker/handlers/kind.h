@@ -46,6 +46,7 @@ struct handler {
     int64_t timeout_ms;
     int64_t max_output_bytes; /* 0: MAX_RESULT alone */
     struct retry_policy retry;
+    int64_t cache_s;
     struct handlers *owner;
 };
 

@@ -28,6 +28,7 @@ static bool connect_redis(struct api *a, struct error *e)
     struct redis_url url;
     struct redis_options options = {
         .url = &url,
+        .config = a->config,
         .component = "api",
         .timeout_ms = a->config->redis_timeout_ms,
         .scripts = queue_scripts,

@@ -118,6 +118,7 @@ static bool open_connection(struct durability *d, struct loop *l, struct error *
     struct redis_url url;
     struct redis_options options = {
         .url = &url,
+        .config = d->config,
         .component = "submit",
         .is_secondary = true,
         .timeout_ms = d->config->redis_timeout_ms,

@@ -3,6 +3,7 @@
 #include "api/census.h"
 #include "api/gate/gate.h"
 #include "api/live/lookout.h"
+#include "common/azure/way.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -260,6 +261,7 @@ struct process *process_new(struct loop *loop, const struct config *config, stru
         return process_free(p);
     loop_on_signal(loop, SIGTERM, on_stop_signal, p);
     loop_on_signal(loop, SIGINT, on_stop_signal, p);
+    azure_way_log(config, "api");
     log_event(LOG_INFO, &log_context, "listening",
         (const struct log_field[]){{"api", bound}, {"ops", ops_address(p->ops)}, {"version", version_text()}},
         3);

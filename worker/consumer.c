@@ -500,6 +500,7 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
     struct error e;
     struct redis_options options = {
         .url = &url,
+        .config = w->config,
         .component = "wait",
         .is_secondary = true,
         .timeout_ms = w->config->redis_timeout_ms,

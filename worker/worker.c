@@ -1,4 +1,5 @@
 #include "worker/worker.h"
+#include "common/azure/way.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -236,6 +237,7 @@ static bool connect_redis(struct worker *w, struct error *e)
     struct redis_url url;
     struct redis_options options = {
         .url = &url,
+        .config = w->config,
         .component = "worker",
         .timeout_ms = w->config->redis_timeout_ms,
         .scripts = queue_scripts,
@@ -317,6 +319,7 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     ops_add_pulse(w->ops, "loop", w->pulse, PULSE_LIMIT_MS);
     loop_on_signal(loop, SIGTERM, on_stop_signal, w);
     loop_on_signal(loop, SIGINT, on_stop_signal, w);
+    azure_way_log(config, "worker");
     log_event(LOG_INFO, &log_context, "listening",
         (const struct log_field[]){
             {"ops", ops_address(w->ops)}, {"worker", w->id}, {"version", version_text()}},

@@ -272,6 +272,7 @@ static void open_subscriber(struct lookout *w)
     struct redis_url url;
     struct redis_options options = {
         .url = &url,
+        .config = w->config,
         .component = "lookout",
         .is_secondary = true,
         .timeout_ms = w->config->redis_timeout_ms,

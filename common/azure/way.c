@@ -1,5 +1,6 @@
 #include "common/azure/way.h"
 #include "common/azure/token_request.h"
+#include "common/base/log.h"
 
 /* What people forget is outside of this process: who sets the variables is told with what is missing. */
 #define OF_WEBHOOK                                                                                           \
@@ -154,4 +155,14 @@ void azure_way_explain(const struct config *config, struct buf *out)
         buf_append_text(out,
             "; AZURE_KUBERNETES_TOKEN_PROXY is set, but identity bindings are not supported: "
             "Entra ID is asked directly");
+}
+
+void azure_way_log(const struct config *config, const char *component)
+{
+    struct log_context context = {.component = component};
+    AUTO_BUF struct buf line = BUF(8192);
+
+    azure_way_explain(config, &line);
+    if (line.length)
+        log_info(&context, "%s", line.data);
 }

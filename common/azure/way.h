@@ -28,4 +28,7 @@ bool azure_way_for_scope(const struct config *config, enum azure_way *out, struc
  * what the other ways lack. Nothing of a configuration that names no storage account. */
 void azure_way_explain(const struct config *config, struct buf *out);
 
+/* Logs that line, once at the start of a program. */
+void azure_way_log(const struct config *config, const char *component);
+
 #endif

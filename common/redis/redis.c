@@ -1,18 +1,13 @@
-#include "common/redis/redis.h"
+#include "common/redis/redis_priv.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
 #include <errno.h>
 #include <event2/dns.h>
-#include <hiredis/async.h>
 #include <hiredis/adapters/libevent.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
-
-/* The way of a connection: IDLE -> RESOLVING -> CONNECTING -> GREETING -> READY, and from each back to IDLE.
- * In LEAVING the context is going away and what is pending is being told. */
-enum state { IDLE, RESOLVING, CONNECTING, GREETING, READY, LEAVING };
 
 enum {
     RETRY_FIRST_MS = 100,
@@ -20,46 +15,9 @@ enum {
     IDLE_PING_MS = 60000,       /* a managed Redis closes what was idle for ten minutes */
     SUBSCRIBER_PING_MS = 10000, /* nobody else would notice that no message comes any more */
     SAME_OUTAGE_MS = 10000,
-    REASON_SIZE = 256,
 };
 
 #define PING_CHANNEL "jobgate:ping"
-
-struct op {
-    struct redis *redis;
-    redis_done *done;
-    void *arg;
-    struct op *next_free;
-};
-
-struct redis {
-    struct loop *loop;
-    struct redis_options options;
-    struct redis_url url;
-    struct evdns_base *dns;
-    struct evdns_getaddrinfo_request *resolving;
-    redisAsyncContext *context; /* NULL in IDLE and RESOLVING */
-    enum state state;
-    bool was_ready; /* since it last left IDLE */
-    struct timer retry;
-    struct timer watchdog;
-    struct timer unusable; /* drops the connection when the answer that asked for it has been handled */
-    int64_t retry_ms;
-    int64_t lost_at_ms;
-    int64_t last_progress_ms; /* when an answer last came, or the first of those pending was sent */
-    int64_t moved_ms;         /* when an answer last came, or its state changed */
-    int64_t last_block_ms;    /* what the command that was sent last may take more */
-    size_t pending_count;
-    size_t subscribing_count; /* of a subscriber: confirmations still to come */
-    size_t greeting_count;    /* answers still to come before it is ready */
-    long long client_id;
-    bool is_closing;
-    char reason[REASON_SIZE];
-    char logged_reason[REASON_SIZE]; /* "" while it is not away */
-    int64_t logged_at_ms;
-    struct op *free_ops;
-    struct redis_request request; /* for its own commands */
-};
 
 static struct log_context log_of(const struct redis *r)
 {
@@ -135,14 +93,31 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     become_idle(r);
 }
 
+static void take_next_url(struct redis *r)
+{
+    if (!r->is_moving)
+        return;
+    r->is_moving = false;
+    r->url = r->next_url;
+    redis_url_wipe(&r->next_url);
+}
+
 static void on_unusable(void *arg)
 {
     struct redis *r = arg;
-    char reason[REASON_SIZE];
+    char reason[REDIS_REASON_SIZE];
 
     memcpy(reason, r->reason, sizeof(reason));
+    take_next_url(r);
     if (r->context)
         drop(r, reason);
+}
+
+void redis_drop_soon(struct redis *r, const char *reason)
+{
+    set_reason(r, reason);
+    r->retry_ms = RETRY_FIRST_MS;
+    timer_start(&r->unusable, 0);
 }
 
 /* It is ready, so both are sent. A subscriber may only subscribe: to a channel on which nobody says a word.
@@ -168,7 +143,7 @@ static void on_watchdog(void *arg)
     int64_t now_ms = clock_steady_ms();
     int64_t limit_ms = r->options.timeout_ms + (r->state == READY ? r->last_block_ms : 0);
     int64_t idle_ms = r->options.subscriber ? SUBSCRIBER_PING_MS : IDLE_PING_MS;
-    char reason[REASON_SIZE];
+    char reason[REDIS_REASON_SIZE];
 
     if (r->state == READY && r->pending_count + r->subscribing_count == 0) {
         if (now_ms - r->last_progress_ms > idle_ms)
@@ -235,6 +210,7 @@ static void on_reply(redisAsyncContext *UNUSED(context), void *reply, void *arg)
     r->free_ops = op;
     r->pending_count--;
     r->last_progress_ms = r->moved_ms = clock_steady_ms();
+    redis_move_when_idle(r);
     if (!answer)
         r->state = LEAVING;
     if (!answer)
@@ -265,7 +241,7 @@ static void send_request(struct redis *r, const struct redis_request *q, redis_d
 bool redis_send(struct redis *r, const struct redis_request *q, int64_t block_ms, redis_done *done, void *arg,
     struct error *e)
 {
-    if (r->state != READY || timer_is_running(&r->unusable))
+    if (r->state != READY || timer_is_running(&r->unusable) || r->is_moving)
         return error_set(e, ERROR_REDIS_AWAY, "redis does not answer: %s", r->reason);
     r->last_block_ms = block_ms;
     send_request(r, q, done, arg);
@@ -330,6 +306,20 @@ bool redis_unsubscribe(struct redis *r, const char *channel, struct error *e)
     return send_subscription(r, "UNSUBSCRIBE", channel, e);
 }
 
+bool redis_send_auth(struct redis *r, redis_done *done)
+{
+    if (!*r->url.user && !*r->url.password)
+        return false;
+    redis_request_begin(&r->request, *r->url.user ? 3 : 2);
+    redis_request_add_text(&r->request, "AUTH");
+    if (*r->url.user)
+        redis_request_add_text(&r->request, r->url.user);
+    redis_request_add_text(&r->request, r->url.password);
+    send_request(r, &r->request, done, r);
+    explicit_bzero(r->request.bytes.data, r->request.bytes.length);
+    return true;
+}
+
 /* ---- greeting ---- */
 
 static void become_ready(struct redis *r)
@@ -387,10 +377,8 @@ static void send_greeting(struct redis *r)
 
     r->state = GREETING;
     r->greeting_count = 0;
-    if (*r->url.user)
-        GREET(r, "AUTH", r->url.user, r->url.password);
-    else if (*r->url.password)
-        GREET(r, "AUTH", r->url.password);
+    if (redis_send_auth(r, on_greeting))
+        r->greeting_count++;
     if (r->url.database) {
         snprintf(text, sizeof(text), "%d", r->url.database);
         GREET(r, "SELECT", text);
@@ -460,7 +448,9 @@ static void on_resolved(int status, struct evutil_addrinfo *found, void *arg)
     if (status == EVUTIL_EAI_CANCEL)
         return;
     r->resolving = NULL;
-    if (found)
+    if (r->is_moving)
+        status = EVUTIL_EAI_AGAIN; /* it is another server's name by now */
+    if (found && !r->is_moving)
         getnameinfo(
             found->ai_addr, (socklen_t)found->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
     if (found)
@@ -500,6 +490,7 @@ static void connect_now(void *arg)
     struct in6_addr numeric;
 
     timer_stop(&r->unusable);
+    take_next_url(r);
     if (evutil_inet_pton(AF_INET, r->url.host, &numeric) == 1 ||
         evutil_inet_pton(AF_INET6, r->url.host, &numeric) == 1)
         connect_to(r, r->url.host);
@@ -524,6 +515,7 @@ struct redis *redis_new(struct loop *l, const struct redis_options *options)
     timer_init(&r->retry, l, connect_now, r);
     timer_init(&r->watchdog, l, on_watchdog, r);
     timer_init(&r->unusable, l, on_unusable, r);
+    redis_follow_url(r);
     timer_start(&r->retry, 0);
     return r;
 }
@@ -533,6 +525,7 @@ struct redis *redis_free(struct redis *r)
     if (!r)
         return NULL;
     r->is_closing = true;
+    redis_follow_no_more(r);
     timer_stop(&r->retry);
     timer_stop(&r->unusable);
     if (r->resolving)
@@ -555,7 +548,7 @@ struct redis *redis_free(struct redis *r)
 
 bool redis_is_ready(const struct redis *r)
 {
-    return r->state == READY && !timer_is_running(&r->unusable);
+    return r->state == READY && !timer_is_running(&r->unusable) && !r->is_moving;
 }
 
 bool redis_is_stuck(const struct redis *r, int64_t now_ms)

@@ -8,6 +8,10 @@
  *
  * A connection with a subscriber hears what is published on the channels that it subscribed to, and does
  * nothing else: redis_send is not for it. With the connection its subscriptions are gone.
+ *
+ * When the file of REDIS_URL changes, a new password is said on the connection as it is, between two
+ * commands; for another server the connection is drained (what is pending is waited for, nothing more is
+ * sent) and made anew.
  */
 #ifndef JOBGATE_REDIS_H
 #define JOBGATE_REDIS_H
@@ -16,6 +20,7 @@
 
 #include "common/base/base.h"
 #include "common/base/buf.h"
+#include "common/base/config.h"
 #include "common/base/error.h"
 #include "common/net/loop.h"
 #include "common/redis/redis_url.h"
@@ -38,6 +43,7 @@ struct redis_subscriber {
 
 struct redis_options {
     const struct redis_url *url;  /* copied */
+    const struct config *config;  /* optional; kept as a reference: the file of its REDIS_URL is followed */
     const char *component;        /* for log lines and CLIENT SETNAME; borrowed for ever */
     bool is_secondary;            /* says nothing of its losses: another connection to the same server does */
     int64_t timeout_ms;           /* an answer that is overdue for longer ends the connection */

@@ -1,5 +1,6 @@
 #include "tests/support/azurite.h"
 #include "common/base/mem.h"
+#include "tests/support/certificate.h"
 
 #include <check.h>
 #include <curl/curl.h>
@@ -18,19 +19,27 @@ static const char program[] = "tests/node_modules/.bin/azurite-blob";
 struct azurite {
     struct process *process; /* NULL while it is down */
     int port;
+    const struct certificate *certificate; /* NULL: plain http */
     char url[64];
     char setting[512];
+    char container_setting[128];
 };
 
 static void run_azurite(struct azurite *a)
 {
     char port[8];
-    const char *argv[] = {"node", program, "--silent", "--inMemoryPersistence", "--disableTelemetry",
-        "--blobHost", "127.0.0.1", "--blobPort", port, NULL};
+    const char *argv[32] = {"node", program, "--silent", "--inMemoryPersistence", "--disableTelemetry",
+        "--blobHost", "127.0.0.1", "--blobPort", port};
+    const char *tls[] = {"--oauth", "basic", "--cert", NULL, "--key", NULL};
     AUTO(free) char *line = NULL;
     const char *number;
 
     snprintf(port, sizeof(port), "%d", a->port);
+    if (a->certificate) {
+        tls[3] = a->certificate->certificate;
+        tls[5] = a->certificate->key;
+        memcpy(argv + 9, tls, sizeof(tls));
+    }
     a->process = process_start(argv, NULL);
     line = process_find_line(a->process, "successfully listen", START_MS);
     if (!line) {
@@ -44,17 +53,31 @@ static void run_azurite(struct azurite *a)
     ck_assert_int_gt(a->port, 0);
 }
 
-struct azurite *azurite_start(void)
+struct azurite *azurite_start_tls(const struct certificate *certificate)
 {
     struct azurite *a = mem_zalloc(sizeof(*a));
 
+    a->certificate = certificate;
     run_azurite(a);
-    snprintf(a->url, sizeof(a->url), "http://127.0.0.1:%d/" ACCOUNT, a->port);
+    snprintf(a->url, sizeof(a->url), "http%s://127.0.0.1:%d/" ACCOUNT, certificate ? "s" : "", a->port);
     snprintf(a->setting, sizeof(a->setting),
         "AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=" ACCOUNT
         ";AccountKey=" ACCOUNT_KEY ";BlobEndpoint=%s;",
         a->url);
+    snprintf(a->container_setting, sizeof(a->container_setting), "BLOB_URL=%s/jobgate", a->url);
     return a;
+}
+
+struct azurite *azurite_start(void)
+{
+    return azurite_start_tls(NULL);
+}
+
+const char azurite_key[] = ACCOUNT_KEY;
+
+const char *azurite_container_setting(const struct azurite *a)
+{
+    return a->container_setting;
 }
 
 struct azurite *azurite_free(struct azurite *a)
@@ -96,7 +119,7 @@ static int decode_key(unsigned char key[128])
 
 /* Appends the query of a SAS that allows everything for ever. Source: Azure Storage REST, "Create an account
  * SAS". */
-static void append_signature(struct buf *url)
+void azurite_append_sas(struct buf *url)
 {
     static const char fields[] = ACCOUNT "\nrwdlac\nb\nsco\n\n2099-01-01T00:00:00Z\n\n\n2019-12-12\n";
     unsigned char key[128];
@@ -118,7 +141,7 @@ void azurite_get(const struct azurite *a, const char *path, const char *query, s
     AUTO_BUF struct buf url = BUF(4096);
 
     buf_printf(&url, "%s/%s?%s%s", a->url, path, query, *query ? "&" : "");
-    append_signature(&url);
+    azurite_append_sas(&url);
     http_get(url.data, reply);
 }
 
@@ -130,7 +153,7 @@ void azurite_put(
     AUTO_BUF struct buf url = BUF(4096);
 
     buf_printf(&url, "%s/%s?", a->url, path);
-    append_signature(&url);
+    azurite_append_sas(&url);
     http_ask(
         &(struct http_ask){
             .method = "PUT", .url = url.data, .headers = headers, .body = data, .body_length = length},

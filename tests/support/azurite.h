@@ -4,6 +4,7 @@
 #ifndef JOBGATE_TESTS_AZURITE_H
 #define JOBGATE_TESTS_AZURITE_H
 
+#include "common/base/buf.h"
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 
@@ -12,6 +13,19 @@ struct azurite;
 /* Starts one and waits until it listens. Returns an azurite that azurite_free ends and releases. */
 struct azurite *azurite_start(void);
 struct azurite *azurite_free(struct azurite *a); /* takes NULL; returns NULL */
+
+/* The same over https, with the certificate (borrowed), where bearer tokens are taken too. Its one setting is
+ * azurite_container_setting. */
+struct certificate;
+struct azurite *azurite_start_tls(const struct certificate *certificate);
+
+/* The container jobgate of its account, without a key: "BLOB_URL=…". Borrowed. */
+const char *azurite_container_setting(const struct azurite *a);
+
+/* Its key, as the value of AZURE_STORAGE_KEY; and appends a SAS of the account that allows everything for
+ * ever, as the value of AZURE_STORAGE_SAS_TOKEN. */
+extern const char azurite_key[];
+void azurite_append_sas(struct buf *out);
 
 int azurite_port(const struct azurite *a);
 

@@ -2,6 +2,7 @@
 #include "api/backpressure.h"
 #include "api/intake.h"
 #include "api/jobs.h"
+#include "api/payloads.h"
 #include "api/live/outcome.h"
 #include "api/routes.h"
 #include "api/submission.h"
@@ -153,7 +154,9 @@ static void refuse_verdict(struct creation *c, enum submit_verdict verdict)
     struct exchange *x = c->exchange;
     struct error e;
 
-    if (verdict == SUBMIT_MISMATCH) {
+    if (verdict == SUBMIT_TAKEN) {
+        error_set(&e, ERROR_CONFLICT, "this upload was submitted before: it is job %.100s", c->job.id.text);
+    } else if (verdict == SUBMIT_MISMATCH) {
         error_set(&e, ERROR_KEY_REUSED,
             "this Idempotency-Key came with another request before: use a new key for a new request");
     } else if (verdict == SUBMIT_FULL) {
@@ -180,12 +183,14 @@ static void on_submitted(void *arg, const struct submit_result *result, const st
         durability_wait(c->exchange->api->durability, on_durable, c);
     } else if (result->verdict == SUBMIT_REPEATED || result->verdict == SUBMIT_UNIQUE) {
         snprintf(c->existing, sizeof(c->existing), "%s", result->id);
+        payload_take_back(c->exchange->api, &c->job.id, &c->submission);
         durability_wait(c->exchange->api->durability, on_durable, c);
     } else if (result->verdict == SUBMIT_LOOK && c->looks++ < LOOKS_MAX) {
         snprintf(c->holder, sizeof(c->holder), "%s", result->id);
         if (!send_submission(c, &failure))
             refuse(c, &failure);
     } else {
+        payload_take_back(c->exchange->api, &c->job.id, &c->submission);
         refuse_verdict(c, result->verdict);
     }
 }
@@ -240,6 +245,30 @@ static bool announce_and_send(struct creation *c, struct error *e)
     if (queue_register_knows(a->known, c->submission.queue))
         return send_submission(c, e);
     return queue_register(a->queue, c->submission.queue, a->config->queues_max, on_registered, c, e);
+}
+
+static void on_placed(void *arg, const struct error *e)
+{
+    struct creation *c = arg;
+    struct error failure;
+
+    if (e)
+        refuse(c, e);
+    else if (!announce_and_send(c, &failure))
+        refuse(c, &failure);
+}
+
+/* What is too long for Redis is stored before the job is there: a worker may take it at once. */
+static bool place_and_send(struct creation *c, struct error *e)
+{
+    struct api *a = c->exchange->api;
+
+    if (!payload_is_stored(a, &c->submission))
+        return announce_and_send(c, e);
+    if (!backpressure_admits(a->backpressure, e))
+        return false;
+    payload_place(a, &c->job.id, &c->submission, on_placed, c);
+    return true;
 }
 
 /* ---- reading the request ---- */
@@ -343,6 +372,8 @@ static bool prepare(struct creation *c, struct error *e)
     if (*c->submission.unique_key)
         intake_name_unique(&c->submission, c->unique);
     memcpy(shard.queue, c->submission.queue, sizeof(shard.queue));
+    if (*c->submission.payload_ref)
+        return id_parse(c->submission.payload_ref, &c->job.id, e);
     id_generate(&c->exchange->api->ids, &shard, &c->job.id);
     return true;
 }
@@ -362,7 +393,7 @@ static void create(struct exchange *x, enum outcome_form form)
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);
-    } else if (!prepare(c, &e) || !announce_and_send(c, &e)) {
+    } else if (!prepare(c, &e) || !place_and_send(c, &e)) {
         refuse(c, &e);
     }
     complaints_release(&complaints);

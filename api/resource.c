@@ -43,6 +43,18 @@ static void write_error(struct buf *out, const struct job *job)
     buf_append_char(out, '}');
 }
 
+static void write_progress(struct buf *out, const struct job *job)
+{
+    buf_append_text(out, ",\"progress\":{");
+    if (job->fraction >= 0)
+        buf_printf(out, "\"fraction\":%.4g", job->fraction);
+    if (job->progress_message) {
+        buf_printf(out, "%s\"message\":", job->fraction >= 0 ? "," : "");
+        json_write_string(out, job->progress_message, strlen(job->progress_message));
+    }
+    buf_append_char(out, '}');
+}
+
 static void write_links(struct buf *out, const struct job *job)
 {
     buf_append_text(out, ",\"links\":{\"self\":\"/v1/jobs/");
@@ -84,6 +96,8 @@ void resource_write_job(
     write_time(out, "finished_at", job->finished_ms);
     write_time(out, "run_at", job->due_ms);
     write_time(out, "expires_at", job->spec.expires_ms);
+    if (job->has_progress)
+        write_progress(out, job);
     if (job->has_result)
         write_result(out, job, store);
     if (job->error_message)

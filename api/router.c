@@ -32,8 +32,21 @@ static bool decode_parameter(const char *text, size_t length, char parameter[PAR
     return is_plain;
 }
 
+/* Several parameters stand in one text with slashes between: none of them can hold one. */
+static bool add_parameter(const char *text, size_t length, char parameter[PARAMETER_SIZE])
+{
+    char one[PARAMETER_SIZE];
+    size_t used = strlen(parameter);
+
+    if (!decode_parameter(text, length, one) || used + strlen(one) + 2 > PARAMETER_SIZE)
+        return false;
+    snprintf(parameter + used, PARAMETER_SIZE - used, "%s%s", used ? "/" : "", one);
+    return true;
+}
+
 static bool matches(const char *pattern, const char *path, char parameter[PARAMETER_SIZE])
 {
+    *parameter = '\0';
     while (*pattern) {
         size_t length;
 
@@ -43,7 +56,7 @@ static bool matches(const char *pattern, const char *path, char parameter[PARAME
             continue;
         }
         length = strcspn(path, "/");
-        if (!decode_parameter(path, length, parameter))
+        if (!add_parameter(path, length, parameter))
             return false;
         path += length;
         pattern += 2;

@@ -14,6 +14,8 @@ const struct route *routes(void)
         {EVHTTP_REQ_GET, "/v1/jobs/{}/result", results_show, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues", queues_list, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues/{}", queues_show, SCOPE_READ},
+        {EVHTTP_REQ_POST, "/v1/uploads", uploads_create, SCOPE_SUBMIT},
+        {EVHTTP_REQ_PUT, "/v1/uploads/{}/{}", uploads_put, SCOPE_SUBMIT},
         {EVHTTP_REQ_GET, "/v1/types", types_list, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/workers", workers_list, SCOPE_ADMIN},
         {EVHTTP_REQ_GET, "/v1/stats", stats_show, SCOPE_ADMIN},

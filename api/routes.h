@@ -23,6 +23,8 @@ void queues_retry(struct exchange *x);
 void queues_purge(struct exchange *x);
 void queues_pause(struct exchange *x);
 void queues_resume(struct exchange *x);
+void uploads_create(struct exchange *x);
+void uploads_put(struct exchange *x);
 void types_list(struct exchange *x);
 void stats_show(struct exchange *x);
 void workers_list(struct exchange *x);

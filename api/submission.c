@@ -52,6 +52,20 @@ static void set_type(const struct option_context *o, json_t *value)
 static void set_queue(const struct option_context *o, json_t *value)
 {
     set_name(o, value, o->out->queue);
+    o->out->has_queue = true;
+}
+
+/* An upload's id is that of its job, and tells the queue. */
+static void set_payload_ref(const struct option_context *o, json_t *value)
+{
+    const char *text = json_string_value(value);
+    struct job_id id;
+    struct error e;
+
+    if (!text || strlen(text) != json_string_length(value) || !id_parse(text, &id, &e))
+        complain_here(o, "is not the id of an upload, as POST /v1/uploads gives it");
+    else
+        memcpy(o->out->payload_ref, id.text, strlen(id.text) + 1);
 }
 
 static void set_timeout(const struct option_context *o, json_t *value)
@@ -174,6 +188,7 @@ static const struct option {
     {"run_at", false, false, set_run_at},
     {"expires_at", false, false, set_expires_at},
     {"unique_key", false, false, set_unique_key},
+    {"payload_ref", false, false, set_payload_ref},
     {"metadata", false, true, set_metadata},
 };
 
@@ -189,6 +204,26 @@ static void begin(struct submission *out, const char *content_type)
 {
     *out = (struct submission){.queue = DEFAULT_QUEUE};
     snprintf(out->spec.content_type, sizeof(out->spec.content_type), "%s", content_type);
+}
+
+/* What goes with an upload: no other payload, and its own queue. */
+static void check_payload_ref(struct submission *s, bool has_payload, struct complaints *c)
+{
+    struct job_id id;
+    struct error e;
+    const char *detail = NULL;
+
+    if (!*s->payload_ref || !id_parse(s->payload_ref, &id, &e))
+        return;
+    if (has_payload)
+        detail = "stands beside another payload: an upload is the payload";
+    else if (s->has_queue && strcmp(s->queue, id.shard.queue) != 0)
+        detail = "was begun for another queue: name the queue in POST /v1/uploads?queue=…";
+    memcpy(s->queue, id.shard.queue, sizeof(s->queue));
+    if (detail && s->is_raw)
+        complain_parameter(c, "payload_ref", detail);
+    else if (detail)
+        complain_pointer(c, "", "payload_ref", detail);
 }
 
 /* ---- the two forms ---- */
@@ -207,7 +242,7 @@ static void read_members(json_t *document, struct submission *out, struct compla
             option->set(&context, value);
         else if (strcmp(name, "payload") != 0)
             complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, "
-                                    "run_at, expires_at, unique_key and metadata are");
+                                    "run_at, expires_at, unique_key, payload_ref and metadata are");
     }
     if (!json_object_get(document, "type"))
         complain_pointer(c, "", "type", "is missing: the name of the job type to run");
@@ -227,6 +262,7 @@ bool submission_from_json(
         read_members(document, &s, c);
     else
         complain_pointer(c, "", NULL, "is not a JSON object such as {\"type\":\"echo\",\"payload\":1}");
+    check_payload_ref(&s, payload.text != NULL, c);
     if (!complaints_check(c, e)) {
         submission_release(&s);
         return false;
@@ -246,7 +282,7 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
 
     if (!option || option->is_body_only) {
         complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s, run_at, "
-                                "expires_at and unique_key are; the body is the payload");
+                                "expires_at, unique_key and payload_ref are; the body is the payload");
         return;
     }
     value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);
@@ -281,6 +317,7 @@ bool submission_from_raw(const struct evkeyvalq *query, const char *content_type
         complain_parameter(c, "Content-Type", "is longer than 127 bytes");
     else if (content_type)
         snprintf(s.spec.content_type, sizeof(s.spec.content_type), "%s", content_type);
+    check_payload_ref(&s, length > 0, c);
     if (!complaints_check(c, e)) {
         submission_release(&s);
         return false;

@@ -17,9 +17,11 @@ struct submission {
     struct job_spec spec;
     struct job_schedule schedule;
     char queue[NAME_SIZE];
-    char unique_key[256]; /* "" = none */
-    bool is_raw;          /* its options came in the query */
-    const char *payload;  /* borrowed from the body */
+    char unique_key[256];          /* "" = none */
+    bool is_raw;                   /* its options came in the query */
+    bool has_queue;                /* it names its queue */
+    char payload_ref[JOB_ID_SIZE]; /* the upload that is its payload; "" = none */
+    const char *payload;           /* borrowed from the body */
     size_t payload_length;
 };
 

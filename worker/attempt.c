@@ -2,6 +2,8 @@
 #include "common/base/fault.h"
 #include "common/base/mem.h"
 #include "worker/attempt_priv.h"
+#include "worker/intake.h"
+#include "worker/teller.h"
 
 enum { STATUS_MAX = 8192 };
 
@@ -58,6 +60,9 @@ void attempt_free(struct attempt *a)
     inquiry_forget(a->inquiry);
     if (a->storing)
         blob_cancel(a->storing);
+    blob_upload_cancel(a->upload);
+    intake_free(a->intake);
+    teller_free(a->teller);
     if (a->previous)
         a->previous->next = a->next;
     else

@@ -39,13 +39,19 @@ struct attempt {
     struct run *run;
     struct timer kill; /* when a handler that was asked to end has not */
     bool is_cancelled;
-    struct buf output; /* the result */
-    struct buf log;    /* what the handler wrote to stderr */
+    struct buf output;          /* the result, as far as it is not with the upload */
+    size_t passed;              /* bytes of the output that the upload has taken */
+    struct blob_upload *upload; /* NULL while the result is short */
+    bool is_stalled;            /* the upload takes no more for now */
+    struct intake *intake;      /* of a payload in the blob store */
+    struct teller *teller;      /* NULL: the handler said nothing about its progress */
+    struct blob_content_head content_head;
+    struct buf log; /* what the handler wrote to stderr */
     bool is_log_stored;
     struct job_result result;
     struct error failure;
     bool has_failed;
-    bool is_parked; /* it failed because nobody serves its type here; that is not held against it */
+    bool is_excused; /* it failed for a reason that is not held against it, and is tried again */
     struct blob_op *storing;
     bool is_looking;   /* in WAITING_FOR_STORE: for an earlier result, not to store this one */
     int refusal_count; /* of the store, each with a good check of the store since the one before */
@@ -81,6 +87,9 @@ void attempt_store_log(struct attempt *a);
 void attempt_finish(struct attempt *a);
 void attempt_store_result(struct attempt *a);
 
+/* The handler has ended, and its result is in an upload: stores it as soon as that has taken all of it. */
+void attempt_finish_stream(struct attempt *a);
+
 /* A store that is away, or lets nobody in, is waited for as long as it takes. One that is well otherwise and
  * refuses this very result will not change its mind. */
 void attempt_wait_for_store(struct attempt *a, const struct error *e);
@@ -92,7 +101,7 @@ void attempt_use_stored(struct attempt *a, const struct blob_properties *propert
 void attempt_fail(struct attempt *a, const struct error *e);
 void attempt_settle(struct attempt *a);
 
-/* Accounts for what became of the try. */
+/* Accounts for what became of the try, and gives up what the job needs no more. */
 void attempt_conclude(const struct attempt *a, enum settle_verdict verdict);
 
 /* Its type has no handler here: it waits for a worker that has one, or fails. */

@@ -2,7 +2,11 @@
 #include "common/base/fault.h"
 #include "worker/attempt_priv.h"
 #include "worker/backoff.h"
+#include "worker/disposal.h"
 #include "worker/settler.h"
+#include "worker/teller.h"
+
+enum { EXCUSED_MS = 5000, EXCUSED_MAX_MS = 60000 };
 
 /* Tries that failed before, this one among them; those whose worker vanished do not count, nor those that are
  * excused. */
@@ -17,11 +21,21 @@ static void plan_retry(struct attempt *a)
         a->delay_ms = a->retry_after_ms;
 }
 
+/* The more often it was excused, the longer it waits. */
+static int64_t excused_ms(const struct attempt *a)
+{
+    static const struct retry_policy policy = {.delay_ms = EXCUSED_MS, .delay_max_ms = EXCUSED_MAX_MS};
+
+    return backoff_ms(&policy, a->job.excused + 1, (uint32_t)rand()); /* NOLINT: no secret */
+}
+
 void attempt_settle(struct attempt *a)
 {
     if (a->has_failed) {
         status_write_error(&a->status, &a->failure);
-        if (!a->is_parked)
+        if (a->is_excused)
+            a->delay_ms = excused_ms(a);
+        else
             plan_retry(a);
     } else {
         status_write_result(&a->status, &a->result);
@@ -40,7 +54,7 @@ static enum ending ending_of(const struct attempt *a)
 {
     if (!a->has_failed)
         return ENDING_SUCCEEDED;
-    if (a->is_parked)
+    if (a->is_excused)
         return ENDING_PARKED;
     if (a->failure.code == ERROR_BAD_RECORD)
         return ENDING_DAMAGED;
@@ -100,7 +114,7 @@ static void log_end(const struct attempt *a, enum settle_verdict verdict, double
         log_warn(&context, "the job was no longer this worker's: what it made is discarded");
     else if (verdict == SETTLE_CANCELLED)
         log_info(&context, "cancelled after %.3f s (type %s)", seconds, a->job.spec.type);
-    else if (verdict == SETTLE_RETRY && a->is_parked)
+    else if (verdict == SETTLE_RETRY && a->is_excused)
         log_info(&context, "looked at again in %.3f s: %s", (double)a->delay_ms / 1e3, a->failure.text);
     else if (verdict == SETTLE_RETRY)
         log_warn(&context, "failed after %.3f s, tried again in %.3f s: %s (type %s)", seconds,
@@ -118,6 +132,8 @@ void attempt_conclude(const struct attempt *a, enum settle_verdict verdict)
     double seconds = (double)(clock_steady_us() - a->started_us) / 1e6;
 
     log_end(a, verdict, seconds);
+    if (verdict == SETTLE_SUCCEEDED || verdict == SETTLE_CANCELLED)
+        disposal_add_payload(a->worker->disposal, &a->job.id, &a->job.spec);
     if (verdict == SETTLE_STALE)
         metrics_add(a->worker->metrics, METRIC_JOBS_STALE, 1);
     else if (verdict == SETTLE_RETRY)
@@ -156,6 +172,8 @@ void attempt_on_settled(struct attempt *a, enum settle_verdict verdict)
     attempt_conclude(a, verdict);
     if (verdict == SETTLE_STALE)
         consumer_doubt(a->consumer);
+    else
+        teller_forget(a->teller);
     if (verdict == SETTLE_CANCELLED && !a->has_failed && !a->result.is_inline)
         remove_result(a);
     else

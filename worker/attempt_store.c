@@ -14,7 +14,9 @@ void attempt_use_stored(struct attempt *a, const struct blob_properties *propert
  * refuses this very result will not change its mind. */
 void attempt_wait_for_store(struct attempt *a, const struct error *e)
 {
-    if (e->code == ERROR_STORE_REFUSED && ++a->refusal_count >= REFUSALS_MAX) {
+    bool is_refused = e->code == ERROR_STORE_REFUSED && ++a->refusal_count >= REFUSALS_MAX;
+
+    if (is_refused || (a->upload && blob_upload_failure(a->upload))) {
         attempt_fail(a, e);
         attempt_settle(a);
         return;
@@ -52,7 +54,7 @@ void attempt_fill_meta(struct attempt *a)
     a->meta[4] = (struct blob_meta){"worker", a->worker->id};
 }
 
-void attempt_store_result(struct attempt *a)
+static void put_result(struct attempt *a)
 {
     struct blob_content content = {
         .data = a->output.data,
@@ -63,13 +65,28 @@ void attempt_store_result(struct attempt *a)
     };
     char name[BLOB_NAME_SIZE];
 
+    blob_name("results", &a->job.id, name);
+    a->storing = blob_put(a->worker->store, name, &content, on_stored, a);
+}
+
+static void commit_result(struct attempt *a)
+{
+    a->content_head = (struct blob_content_head){
+        .content_type = a->result.content_type, .meta = a->meta, .meta_count = ARRAY_LENGTH(a->meta)};
+    blob_upload_commit(a->upload, &a->content_head, on_stored, a);
+}
+
+void attempt_store_result(struct attempt *a)
+{
     if (!consumer_is_entitled(a->consumer)) {
         attempt_enter(a, WAITING_FOR_STORE); /* the loss of the lease is about to be told, and ends it */
         return;
     }
     attempt_enter(a, STORING);
-    blob_name("results", &a->job.id, name);
-    a->storing = blob_put(a->worker->store, name, &content, on_stored, a);
+    if (a->upload)
+        commit_result(a);
+    else
+        put_result(a);
     fault_point(FAULT_STORE_SENT);
 }
 
@@ -79,10 +96,11 @@ void attempt_finish(struct attempt *a)
 
     if (a->has_failed) {
         attempt_settle(a);
-        return;
-    }
-    a->result.size = (int64_t)a->output.length;
-    if (config->result_store == RESULT_STORE_LARGE && a->output.length <= (size_t)config->inline_result_max) {
+    } else if (a->upload) {
+        attempt_finish_stream(a);
+    } else if (config->result_store == RESULT_STORE_LARGE &&
+               a->output.length <= (size_t)config->inline_result_max) {
+        a->result.size = (int64_t)a->output.length;
         a->result.is_inline = true;
         attempt_settle(a);
     } else {

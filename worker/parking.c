@@ -2,7 +2,7 @@
 #include "common/queue/types.h"
 #include "worker/attempt_priv.h"
 
-enum { TYPES_TEXT_SHOWN = 160, PARKED_MS = 5000, PARKED_MAX_MS = 60000 };
+enum { TYPES_TEXT_SHOWN = 160 };
 
 /* A question to Redis: who serves the type? */
 struct inquiry {
@@ -13,18 +13,6 @@ void inquiry_forget(struct inquiry *i)
 {
     if (i)
         i->attempt = NULL;
-}
-
-/* The longer it was parked, the less often it is looked at. */
-static int64_t parked_ms(const struct attempt *a)
-{
-    int64_t delay_ms = PARKED_MS;
-
-    for (int i = 0; i < a->job.excused && delay_ms < PARKED_MAX_MS; i++)
-        delay_ms *= 2;
-    if (delay_ms > PARKED_MAX_MS)
-        delay_ms = PARKED_MAX_MS;
-    return delay_ms - delay_ms / 5 * (rand() % 1024) / 1024; /* NOLINT: spreads the load, no secret */
 }
 
 static void end(struct attempt *a, bool is_parked)
@@ -38,8 +26,7 @@ static void end(struct attempt *a, bool is_parked)
             break;
     error_set(&e, ERROR_NO_HANDLER, "no handler serves type %s here; %s do: see HANDLERS_FILE",
         a->job.spec.type, known.data);
-    a->is_parked = is_parked;
-    a->delay_ms = is_parked ? parked_ms(a) : 0;
+    a->is_excused = is_parked;
     attempt_fail(a, &e);
     attempt_settle(a);
 }

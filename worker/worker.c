@@ -7,6 +7,8 @@
 #include "common/queue/scripts.h"
 #include "worker/attempt.h"
 #include "worker/consumer.h"
+#include "worker/disposal.h"
+#include "worker/orphans.h"
 #include "worker/queues.h"
 #include "worker/scheduler.h"
 #include "worker/types.h"
@@ -110,6 +112,7 @@ static void on_redis_ready(void *arg)
     if (!w->is_draining)
         scheduler_begin(w->scheduler);
     publisher_tell(w->publisher);
+    orphans_begin(w->orphans);
     worker_pump(w);
 }
 
@@ -252,6 +255,7 @@ static bool connect_redis(struct worker *w, struct error *e)
     w->redis = redis_new(w->loop, &options);
     w->queue = queue_new(w->redis);
     w->publisher = publisher_new(w);
+    w->orphans = orphans_new(w);
     queue_on_stray(w->queue, worker_on_stray, w);
     redis_url_wipe(&url);
     return true;
@@ -310,6 +314,7 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     w->store = blob_store_open(loop, config, e);
     if (!w->store || !load_handlers(w, e) || !start_ops(w, e))
         return worker_free(w);
+    w->disposal = disposal_new(w->store);
     w->store_health = blob_health_new(loop, w->store, w->metrics, "worker", on_store_up, w);
     w->scheduler = scheduler_new(w);
     if (!connect_redis(w, e))
@@ -341,8 +346,10 @@ struct worker *worker_free(struct worker *w)
     free(w->shares);
     w->scheduler = scheduler_free(w->scheduler);
     w->publisher = publisher_free(w->publisher);
+    w->orphans = orphans_free(w->orphans);
     w->queue = queue_free(w->queue);
     w->store_health = blob_health_free(w->store_health);
+    w->disposal = disposal_free(w->disposal);
     w->store = blob_store_free(w->store);
     w->handlers = handlers_free(w->handlers);
     w->ops = ops_free(w->ops);

@@ -20,6 +20,8 @@
 
 struct attempt;
 struct consumer;
+struct disposal;
+struct orphans;
 struct scheduler;
 struct settler;
 struct publisher;
@@ -35,6 +37,8 @@ struct worker {
     struct queue *queue;
     struct blob_store *store;
     struct blob_health *store_health;
+    struct disposal *disposal;
+    struct orphans *orphans;
     struct handlers *handlers;
     struct scheduler *scheduler;
     struct publisher *publisher;

@@ -334,7 +334,7 @@ static void tell_read(struct lookout *w, struct watched *j, const struct record_
     if (!record->text) {
         error_set(&failure, ERROR_NOT_FOUND, QUEUE_NO_SUCH_JOB);
         tell(w, j, false, NULL, &failure);
-    } else if (record_decode(&j->id, record->text, record->length, &job, &failure)) {
+    } else if (record_decode_peeked(&j->id, record->text, record->length, &job, &failure)) {
         tell(w, j, is_same, &job, NULL);
         job_release(&job);
     } else {

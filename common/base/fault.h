@@ -28,12 +28,18 @@
     POINT(LOOK_ANSWERED, "look.answered")                                                                    \
     POINT(RUN_STARTED, "run.started")                                                                        \
     POINT(RUN_ENDED, "run.ended")                                                                            \
+    POINT(PAYLOAD_SENT, "payload.sent")                                                                      \
+    POINT(PAYLOAD_ANSWERED, "payload.answered")                                                              \
+    POINT(STREAM_OPENED, "stream.opened")                                                                    \
+    POINT(PROGRESS_SENT, "progress.sent")                                                                    \
     POINT(LOG_SENT, "log.sent")                                                                              \
     POINT(LOG_ANSWERED, "log.answered")                                                                      \
     POINT(STORE_SENT, "store.sent")                                                                          \
     POINT(STORE_ANSWERED, "store.answered")                                                                  \
     POINT(SETTLE_SENT, "settle.sent")                                                                        \
     POINT(SETTLE_ANSWERED, "settle.answered")                                                                \
+    POINT(DISPOSE_SENT, "dispose.sent")                                                                      \
+    POINT(DISPOSE_ANSWERED, "dispose.answered")                                                              \
     POINT(REMOVE_SENT, "remove.sent")                                                                        \
     POINT(REMOVE_ANSWERED, "remove.answered")                                                                \
     POINT(COMPARE_SENT, "compare.sent")                                                                      \

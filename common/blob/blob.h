@@ -97,6 +97,9 @@ bool blob_settings_check(const struct config *config, struct error *e) MUST_CHEC
 /* The URL of a blob, without credentials, for people: appended to nothing, written whole. */
 void blob_url(const struct blob_store *s, const char *name, char *out, size_t size);
 
+/* The MD5 of data in base64. Fails: INTERNAL, when OpenSSL has no MD5 (FIPS). */
+bool blob_md5(const void *data, size_t length, char out[BLOB_MD5_SIZE], struct error *e) MUST_CHECK;
+
 /* Writes the name `<folder>/<hh>/<queue>/<id>`; hh is two hex digits of a hash of the id, because sequential
  * names heat one partition of the store. */
 void blob_name(const char *folder, const struct job_id *id, char out[BLOB_NAME_SIZE]);

@@ -11,22 +11,39 @@ static void on_chosen(void *arg, const redisReply *reply, const struct error *e)
     p.done.chosen(p.arg, !e && reply->type == REDIS_REPLY_STATUS, e);
 }
 
-bool queue_choose_auditor(struct queue *q, const struct shard *shard, const char *worker, int64_t period_s,
+/* Whoever sets the key first is it, until it expires. */
+static bool choose(struct queue *q, const struct key *key, const char *worker, int64_t period_s,
     queue_chosen *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
-    struct key key;
 
     p->done.chosen = done;
-    key_auditor(shard, &key);
     redis_request_begin(&q->request, 6);
     redis_request_add_text(&q->request, "SET");
-    queue_add_key(q, &key);
+    queue_add_key(q, key);
     redis_request_add_text(&q->request, worker);
     redis_request_add_text(&q->request, "NX");
     redis_request_add_text(&q->request, "EX");
     redis_request_add_int(&q->request, period_s);
     return queue_send(q, 0, on_chosen, p, e);
+}
+
+bool queue_choose_auditor(struct queue *q, const struct shard *shard, const char *worker, int64_t period_s,
+    queue_chosen *done, void *arg, struct error *e)
+{
+    struct key key;
+
+    key_auditor(shard, &key);
+    return choose(q, &key, worker, period_s, done, arg, e);
+}
+
+bool queue_choose_sweeper(
+    struct queue *q, const char *worker, int64_t period_s, queue_chosen *done, void *arg, struct error *e)
+{
+    struct key key;
+
+    key_sweeper(&key);
+    return choose(q, &key, worker, period_s, done, arg, e);
 }
 
 /* The id is what stands behind the last colon of a job's key. */

@@ -1,8 +1,10 @@
 #include "common/queue/queue_priv.h"
 
-static void on_got(void *arg, const redisReply *reply, const struct error *e)
+/* The record, and how far the job is. */
+static void on_got(void *arg, const redisReply *replies, const struct error *e)
 {
     struct pending p = *(struct pending *)arg;
+    const redisReply *reply = e || replies->elements != 2 ? replies : replies->element[0];
     struct error failure;
     struct job job;
 
@@ -18,6 +20,8 @@ static void on_got(void *arg, const redisReply *reply, const struct error *e)
             error_set(&failure, ERROR_BAD_RECORD, "the job's record in redis is not a string");
         p.done.got(p.arg, NULL, &failure);
     } else {
+        if (replies->element[1]->type == REDIS_REPLY_STRING)
+            job_take_progress(&job, replies->element[1]->str, (size_t)replies->element[1]->len);
         p.done.got(p.arg, &job, NULL);
         job_release(&job);
     }
@@ -30,9 +34,11 @@ bool queue_get(struct queue *q, const struct job_id *id, queue_got *done, void *
 
     p->done.got = done;
     p->id = *id;
+    redis_request_begin(&q->request, 3);
+    redis_request_add(&q->request, "MGET", 4);
     key_job(id, &key);
-    redis_request_begin(&q->request, 2);
-    redis_request_add(&q->request, "GET", 3);
+    queue_add_key(q, &key);
+    key_progress(id, &key);
     queue_add_key(q, &key);
     return queue_send(q, 0, on_got, p, e);
 }

@@ -124,6 +124,12 @@ void key_job_pattern(const struct shard *shard, struct key *out)
     append_text(out, "job:*");
 }
 
+void key_sweeper(struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:sweeper");
+}
+
 void key_types(struct key *out)
 {
     out->length = 0;
@@ -141,6 +147,13 @@ void key_batch(const char *hash, struct key *out)
     out->length = 0;
     append_text(out, "jobgate:batch:");
     append_text(out, hash);
+}
+
+void key_progress(const struct job_id *id, struct key *out)
+{
+    begin(&id->shard, out);
+    append_text(out, "progress:");
+    append_text(out, id->text);
 }
 
 void key_job(const struct job_id *id, struct key *out)

@@ -40,9 +40,10 @@ void key_events(const struct shard *shard, struct key *out);
 void key_job_pattern(const struct shard *shard, struct key *out);
 void key_queues(struct key *out);                 /* the names of all queues; in a slot of its own */
 void key_rate(const char *name, struct key *out); /* of a caller; likewise */
+void key_sweeper(struct key *out);                /* likewise: the worker that looked last for orphans */
 void key_types(struct key *out);                  /* what workers serve; likewise */
-void key_queues(struct key *out);                 /* the names of all queues; in a slot of its own */
 void key_job(const struct job_id *id, struct key *out);
+void key_progress(const struct job_id *id, struct key *out);
 
 /* What is kept of schedules; all in one slot. See schedules.h. */
 enum schedule_key { SCHEDULE_NAMES, SCHEDULE_TEXT, SCHEDULE_RECORD, SCHEDULE_DUE, SCHEDULE_LAST };

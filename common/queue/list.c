@@ -87,8 +87,14 @@ bool queue_peek(struct queue *q, const struct job_id *ids, size_t count, queue_r
     struct pending *p = queue_pending(arg);
 
     p->done.records_got = done;
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PEEK], count, 0);
-    queue_add_job_keys(q, ids, count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_PEEK], 2 * count, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct key key;
+
+        queue_add_job_keys(q, &ids[i], 1);
+        key_progress(&ids[i], &key);
+        queue_add_key(q, &key);
+    }
     return queue_send(q, 0, queue_on_records, p, e);
 }
 

@@ -216,7 +216,7 @@ bool queue_list(struct queue *q, const struct shard *shard, enum place place, si
 bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
     void *arg, struct error *e) MUST_CHECK;
 
-/* The same without their payloads, all of one shard: record_decode then finds an empty one. */
+/* The same without their payloads, all of one shard, for record_decode_peeked. */
 bool queue_peek(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done, void *arg,
     struct error *e) MUST_CHECK;
 
@@ -231,6 +231,10 @@ bool queue_purge(struct queue *q, const struct shard *shard, enum place place, i
 typedef void queue_chosen(void *arg, bool is_chosen, const struct error *e);
 bool queue_choose_auditor(struct queue *q, const struct shard *shard, const char *worker, int64_t period_s,
     queue_chosen *done, void *arg, struct error *e) MUST_CHECK;
+
+/* The same for the sweep of the blob store, which spans queues. */
+bool queue_choose_sweeper(struct queue *q, const char *worker, int64_t period_s, queue_chosen *done,
+    void *arg, struct error *e) MUST_CHECK;
 
 /* Some jobs of the shard, of any state; cursor goes into the next call, 0 = that was all. Valid inside the
  * callback only. */
@@ -312,6 +316,17 @@ typedef void queue_settled(
 bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg,
     struct error *e) MUST_CHECK;
+
+/* How far a running job is. */
+struct progress_told {
+    double fraction;     /* 0 to 1; negative = not known */
+    const char *message; /* "" = none */
+};
+
+/* Keeps it outside of the record, if the job is still this worker's and this attempt's; nobody is told. */
+bool queue_progress(struct queue *q, const struct job_id *id, const char *worker, int attempt,
+    const struct progress_told *told, struct error *e) MUST_CHECK;
+bool queue_forget_progress(struct queue *q, const struct job_id *id, struct error *e) MUST_CHECK;
 
 /* Returns taken jobs to the head of their queue; count is how many went back. ids are oldest first, all of
  * one shard. */

@@ -65,6 +65,10 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
         write_int_member(b, "expires_at", spec->expires_ms);
     if (spec->max_attempts)
         write_int_member(b, "max_attempts", spec->max_attempts);
+    if (spec->payload_size)
+        write_int_member(b, "payload_size", spec->payload_size);
+    if (spec->payload_parts)
+        write_int_member(b, "payload_parts", spec->payload_parts);
     if (spec->metadata) {
         buf_append_text(b, ",\"metadata\":");
         json_write_value(b, spec->metadata);
@@ -159,6 +163,7 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
 {
     AUTO(json) json_t *object = json_parse(text, length, e);
     int64_t max_attempts = 0;
+    int64_t payload_parts = 0;
 
     memcpy(spec->content_type, CONTENT_TYPE_JSON, sizeof(CONTENT_TYPE_JSON));
     if (!json_is_object(object))
@@ -175,6 +180,11 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
         !copy_int(object, "max_attempts", 1, 1000, &max_attempts) ||
         !copy_int(object, "expires_at", 0, INT64_MAX, &spec->expires_ms))
         return bad(e, "its timeout_s, max_attempts or expires_at is out of range");
+    if (!copy_int(object, "payload_size", 1, INT64_MAX, &spec->payload_size) ||
+        !copy_int(object, "payload_parts", 1, 10000, &payload_parts) ||
+        (payload_parts && !spec->payload_size))
+        return bad(e, "its payload_size or payload_parts is out of range");
+    spec->payload_parts = (int)payload_parts;
     spec->max_attempts = (int)max_attempts;
     spec->metadata = json_object_get(object, "metadata");
     if (spec->metadata && !is_object_of_texts(spec->metadata)) {
@@ -262,10 +272,36 @@ bool record_decode(const struct job_id *id, const char *text, size_t length, str
     return decode(id, text, length, true, job, e);
 }
 
+bool record_decode_peeked(
+    const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
+{
+    if (!decode(id, text, length, true, job, e))
+        return false;
+    if (job->payload_length)
+        job_take_progress(job, job->payload, job->payload_length);
+    job->payload_length = 0;
+    return true;
+}
+
 bool record_decode_started(
     const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e)
 {
     return decode(id, text, length, false, job, e);
+}
+
+void job_take_progress(struct job *job, const char *text, size_t length)
+{
+    struct error e;
+    AUTO(json) json_t *object = job->state == JOB_RUNNING ? json_parse(text, length, &e) : NULL;
+    const json_t *fraction = json_object_get(object, "fraction");
+    const char *message = json_string_value(json_object_get(object, "message"));
+
+    if (json_integer_value(json_object_get(object, "attempt")) != job->attempt || !(fraction || message))
+        return;
+    job->has_progress = true;
+    job->fraction = json_is_number(fraction) ? json_number_value(fraction) : -1;
+    free(job->progress_message);
+    job->progress_message = message ? mem_strdup(message) : NULL;
 }
 
 int record_attempt(const char *text, size_t length)
@@ -284,4 +320,6 @@ void job_release(struct job *job)
     job_spec_release(&job->spec);
     free(job->error_message);
     job->error_message = NULL;
+    free(job->progress_message);
+    job->progress_message = NULL;
 }

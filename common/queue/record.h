@@ -68,7 +68,9 @@ struct job_spec {
     int64_t timeout_s;                    /* 0 = the type's own */
     int64_t expires_ms;                   /* Unix time; not started by then it is dead; 0 = never */
     int max_attempts;                     /* 0 = the type's own */
-    json_t *metadata;                     /* an object of texts, or NULL; owned */
+    int64_t payload_size; /* bytes of a payload that lies in the blob store; 0 = it is in the record */
+    int payload_parts;    /* in how many blobs, when it was uploaded in parts; 0 = in one */
+    json_t *metadata;     /* an object of texts, or NULL; owned */
 };
 
 /* Where its result is. */
@@ -94,9 +96,12 @@ struct job {
     int64_t due_ms;      /* of one that is scheduled after a failure: Unix time of its next try */
     bool has_result;
     struct job_result result;
-    char error_code[32]; /* "" = none */
-    char *error_message; /* NULL = none; owned */
-    const char *payload; /* borrowed from the text that was decoded */
+    bool has_progress;      /* of a running one */
+    double fraction;        /* 0 to 1; negative = it did not say */
+    char *progress_message; /* NULL = none; owned */
+    char error_code[32];    /* "" = none */
+    char *error_message;    /* NULL = none; owned */
+    const char *payload;    /* borrowed from the text that was decoded */
     size_t payload_length;
 };
 
@@ -110,10 +115,18 @@ bool record_encode_new(const struct job_spec *spec, const void *payload, size_t 
 bool record_decode(
     const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
 
+/* The same of a record that queue_peek read: its payload is not there, and how far it is may be. */
+bool record_decode_peeked(
+    const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
+
 /* The same of a record that start has just handed out: its status is passed over, for whoever holds the job
  * knows it. */
 bool record_decode_started(
     const struct job_id *id, const char *text, size_t length, struct job *job, struct error *e) MUST_CHECK;
+
+/* Takes over what `text`, which queue_progress kept, says of the job; nothing when that is of another try, or
+ * malformed. */
+void job_take_progress(struct job *job, const char *text, size_t length);
 
 /* The attempt's number in a record of any state, as far as it can be read; else 0. */
 int record_attempt(const char *text, size_t length);

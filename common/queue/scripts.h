@@ -27,6 +27,7 @@
     SCRIPT(LENGTHS, lengths)                                                                                 \
     SCRIPT(RATE, rate)                                                                                       \
     SCRIPT(REGISTER, register)                                                                               \
+    SCRIPT(PROGRESS, progress)                                                                               \
     SCRIPT(PUBLISH_TYPES, publish_types)                                                                     \
     SCRIPT(PURGE, purge)                                                                                     \
     SCRIPT(WHERE, where)                                                                                     \

@@ -598,7 +598,7 @@ START_TEST(redis_over_its_memory_gets_503_and_drains)
         redis_server_start((const char *[]){"--maxmemory", "12mb", "--maxmemory-policy", "noeviction", NULL});
     jobgate_free(s.api);
     s.api = NULL;
-    scene_start_api(&s, NULL);
+    scene_start_api(&s, (const char *[]){"INLINE_PAYLOAD_MAX=1048576", NULL});
     for (;;) {
         AUTO_REPLY struct http_reply reply = {0};
 

@@ -22,6 +22,9 @@ enum story {
     IDLE,     /* it waits when the job is submitted */
     BEFORE,   /* the job is there before the worker is */
     NOISY,    /* as IDLE; the handler writes a log */
+    LONG,     /* as IDLE; the result is longer than what is kept in memory */
+    HEAVY,    /* as IDLE; the payload lies in the blob store */
+    TELLING,  /* as IDLE; the handler tells how far it is */
     FLAKY,    /* as IDLE; the first try fails */
     HELD,     /* as IDLE; the handler does not end before the fault came */
     ORPHAN,   /* another worker was killed while it ran the job */
@@ -48,12 +51,18 @@ static const struct step {
     {FAULT_LOOK_ANSWERED, FLAKY, 1, 2, 2},
     {FAULT_RUN_STARTED, IDLE, 1, 1, 2},
     {FAULT_RUN_ENDED, IDLE, 1, 2, 2},
+    {FAULT_PAYLOAD_SENT, HEAVY, 1, 1, 2},
+    {FAULT_PAYLOAD_ANSWERED, HEAVY, 1, 1, 2},
+    {FAULT_STREAM_OPENED, LONG, 1, 2, 2},
+    {FAULT_PROGRESS_SENT, TELLING, 1, 2, 2},
     {FAULT_LOG_SENT, NOISY, 1, 2, 2},
     {FAULT_LOG_ANSWERED, NOISY, 1, 2, 2},
     {FAULT_STORE_SENT, IDLE, 1, 2, 2},
     {FAULT_STORE_ANSWERED, IDLE, 1, 1, 1},
     {FAULT_SETTLE_SENT, IDLE, 1, 1, 1},
     {FAULT_SETTLE_ANSWERED, IDLE, 1, 1, 1},
+    {FAULT_DISPOSE_SENT, HEAVY, 1, 1, 1},
+    {FAULT_DISPOSE_ANSWERED, HEAVY, 1, 1, 1},
     {FAULT_REMOVE_SENT, CANCELLED, 1, 1, 1},
     {FAULT_REMOVE_ANSWERED, CANCELLED, 1, 1, 1},
     {FAULT_COMPARE_SENT, DRAINED, 1, 2, 2},
@@ -76,7 +85,14 @@ static const struct step {
     {FAULT_PROMOTE_ANSWERED, FLAKY, 1, 2, 2},
 };
 
-enum { STEPS = ARRAY_LENGTH(steps), WAIT_MS = 45000, NAME = 64, URL = 512, QUEUES_SIZE = 2048 };
+enum {
+    STEPS = ARRAY_LENGTH(steps),
+    WAIT_MS = 45000,
+    NAME = 64,
+    HEAVY_LENGTH = 300000,
+    URL = 512,
+    QUEUES_SIZE = 2048
+};
 
 #define LEASE "LEASE_MS=1000"
 
@@ -84,7 +100,9 @@ enum { STEPS = ARRAY_LENGTH(steps), WAIT_MS = 45000, NAME = 64, URL = 512, QUEUE
 static const char handlers[] =
     "{\"types\":{\"step\":{\"kind\":\"command\",\"content_type\":\"text/plain\",\"retry_delay_ms\":50,"
     "\"command\":[\"sh\",\"-c\",\"cd %s && echo $JOBGATE_JOB_ID >>starts && read -r what rest; case $what in "
-    "noisy) echo noise >&2;; flaky) [ $JOBGATE_ATTEMPT -gt 1 ] || exit 75;; "
+    "noisy) echo noise >&2;; telling) echo '{\\\"fraction\\\":0.5}' >&3; sleep 0.2;; "
+    "long) printf long; head -c 50331648 /dev/zero | tr '\\\\0' x; printf ' '; what=;; flaky) [ "
+    "$JOBGATE_ATTEMPT -gt 1 ] || exit 75;; "
     "held) until [ -e go.$JOBGATE_QUEUE ]; do sleep 0.02; done;; esac; "
     "echo $what $rest by $JOBGATE_ATTEMPT\"]}}}";
 
@@ -177,16 +195,21 @@ static bool is_held(const struct place *p)
 
 static char *submit(const struct place *p)
 {
-    const char *what = is_held(p)                ? "held"
-                       : p->step->story == FLAKY ? "flaky"
-                       : p->step->story == NOISY ? "noisy"
-                                                 : "plain";
+    const char *what = is_held(p)                  ? "held"
+                       : p->step->story == FLAKY   ? "flaky"
+                       : p->step->story == NOISY   ? "noisy"
+                       : p->step->story == LONG    ? "long"
+                       : p->step->story == TELLING ? "telling"
+                                                   : "plain";
     char query[128];
-    char payload[128];
+    AUTO(free) char *payload = mem_zalloc(HEAVY_LENGTH);
+    size_t length;
 
     snprintf(query, sizeof(query), "type=step&queue=%s", p->queue);
-    snprintf(payload, sizeof(payload), "%s %s\n", what, p->queue);
-    return jobgate_submit_raw(s.api, query, "text/plain", payload, strlen(payload));
+    length = (size_t)snprintf(payload, HEAVY_LENGTH, "%s %s\n", what, p->queue);
+    if (p->step->story == HEAVY)
+        length = HEAVY_LENGTH;
+    return jobgate_submit_raw(s.api, query, "text/plain", payload, length);
 }
 
 static size_t count_runs(const char *id)

@@ -5,8 +5,8 @@
  * While the store is slow and the handler waits for it, the run's time limit stands still. When the payload
  * cannot be read the run is killed: its end is then the intake's failure.
  */
-#ifndef JOBGATE_INTAKE_H
-#define JOBGATE_INTAKE_H
+#ifndef JOBGATE_WORKER_INTAKE_H
+#define JOBGATE_WORKER_INTAKE_H
 
 #include "common/blob/blob.h"
 #include "common/queue/record.h"

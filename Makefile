@@ -50,7 +50,7 @@ SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
-.PHONY: all demo test unit integration model rollout image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
+.PHONY: all demo test unit integration model rollout load image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
 # --- compiling and linking (V=1 shows the commands) --------------------------------------------------------------------
@@ -144,6 +144,11 @@ rollout:
 	$(build) test-programs
 	@JOBGATE_ROLLOUT=long $(run_tests) tests/kubernetes/run.sh tests/rollout/run.sh
 
+load:
+	tests/setup.sh test
+	$(build) all
+	@$(run_tests) tests/load/run.sh
+
 image:
 	tests/image/run.sh
 
@@ -189,6 +194,7 @@ help:
 	@echo '                    (CK_RUN_SUITE=json make unit runs one suite, CK_RUN_CASE=... one case)'
 	@echo 'make model          searches the model of the claim protocol; mistakes seeded in it must be found'
 	@echo 'make rollout        renders the manifests; rehearses rollouts and scale-in with their numbers, three times each'
+	@echo 'make load           10 to 500 new callers a second on two replicas, by Artillery'
 	@echo 'make image          builds the images and runs them from their file systems (as root)'
 	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
 	@echo 'make lint           what can be found without running anything'

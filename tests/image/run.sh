@@ -293,7 +293,7 @@ as_intended() {
     for name in api worker example; do
         status=/proc/$(inner $name)/status
         grep -qP '^Uid:\t1000\t1000\t1000\t1000$' "$status" && grep -qP '^CapEff:\t0+$' "$status" && grep -qP '^NoNewPrivs:\t1$' "$status" || return 1
-        grep -E ' / .* ro[, ]' "/proc/$(inner $name)/mountinfo" | grep -q ' / ' || return 1
+        grep -qE '^([^ ]+ ){4}/ ro,' "/proc/$(inner $name)/mountinfo" || return 1
         ! touch "/proc/$(inner $name)/root/etc/x" 2>/dev/null || return 1
     done
 }

@@ -52,6 +52,16 @@ for (const name of ['base', 'dev', 'prod', 'local', 'everything'])
             objectsOf[`chart-${name}`],
         ));
 test('the chart differs from another overlay', () => (parity(objectsOf.dev, objectsOf['chart-prod']).length ? [] : ['it does not']));
+for (const name of ['dev', 'prod'])
+    test(`${name}: what the platform says is where it belongs`, () => {
+        const platform = load(`kubernetes/overlays/${name}/platform.yaml`)[0].data;
+        const text = JSON.stringify(objectsOf[name]);
+        return [
+            ...Object.entries(platform).filter(([, value]) => !text.includes(value)).map(([key]) => `${key} is nowhere`),
+            ...['"vault"', 'https://account.', 'https://vault.'].filter(one => text.includes(one)).map(one => `${one} was not replaced`),
+            ...(objectsOf[name].some(one => one.metadata.name === 'platform') ? ['it is applied itself'] : []),
+        ];
+    });
 test('the dashboard', () => dashboardMistakes(readDashboard()));
 
 const seen = new Set();

@@ -100,6 +100,7 @@ const single = [
     ['KEDA by another number', 'scaling', 'ScaledObject', 'jobgate-worker', object => (object.spec.triggers[0].metadata.targetValue = '5')],
     ['KEDA by the public port', 'scaling', 'ScaledObject', 'jobgate-worker', object => (object.spec.triggers[0].metadata.url = 'http://jobgate-api.jobgate.svc.cluster.local/v1/stats')],
     ['KEDA with a secret of Redis', 'scaling', 'ScaledObject', 'jobgate-worker', object => (object.spec.triggers[0].type = 'redis')],
+    ['KEDA down to none', 'scaling', 'ScaledObject', 'jobgate-worker', object => (object.spec.minReplicaCount = 0)],
     ['KEDA without fallback', 'scaling', 'ScaledObject', 'jobgate-worker', object => delete object.spec.fallback],
     ['a hasty KEDA', 'scaling', 'ScaledObject', 'jobgate-worker', object => delete object.spec.advanced],
     ['enforce', 'restricted', 'Namespace', 'jobgate', object => delete object.metadata.labels['pod-security.kubernetes.io/enforce']],

@@ -162,6 +162,7 @@ export function scaling(objects) {
         if (!(fallback?.replicas >= 1)) mistakes.push('KEDA: no fallback');
         if (!(advanced?.horizontalPodAutoscalerConfig?.behavior?.scaleDown?.stabilizationWindowSeconds >= 300))
             mistakes.push('KEDA: scaling in is hasty');
+        if (!(minReplicaCount >= 1)) mistakes.push('KEDA: without a worker scheduled jobs are never due');
         if (!(maxReplicaCount > minReplicaCount)) mistakes.push('KEDA: no room to scale');
     }
     return mistakes;

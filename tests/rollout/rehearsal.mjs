@@ -1,19 +1,16 @@
 // Rehearses what a rollout and a scale-in do to callers and jobs: real programs, a real Redis, a real HAProxy, and the numbers of
 // the manifests. Ends with "counts <passed> <failed>".
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Callers } from './callers.mjs';
-import { Deployment, runner } from './kubelet.mjs';
-import { killAll, startBalancer, startRedis, until } from './programs.mjs';
-import { numbersOf } from '../kubernetes/numbers.mjs';
-import { environmentOf, load, workloads } from '../kubernetes/objects.mjs';
+import { killAll, until } from './programs.mjs';
+import { openScene } from './scene.mjs';
 
 const [length, folder] = process.argv.slice(2);
 const isLong = length === 'long';
 const rate = isLong ? 200 : 50;
 const rounds = isLong ? 3 : 1;
 const longJobMs = isLong ? 20000 : 8000;
-const bin = process.env.JOBGATE_BIN ?? 'build/release/bin';
 let passed = 0;
 let failed = 0;
 
@@ -22,39 +19,6 @@ function test(name, mistakes) {
     else failed++;
     for (const mistake of mistakes.slice(0, 10)) console.log(`rollout: ${name}: FAILED: ${mistake}`);
     if (mistakes.length > 10) console.log(`rollout: ${name}: and ${mistakes.length - 10} more`);
-}
-
-const objects = load(`${folder}/dev.yaml`);
-const workloadOf = name => workloads(objects).find(one => one.object.metadata.name === `jobgate-${name}`);
-
-// The manifests' settings, but for where things are.
-function settingsOf(name, redisPort) {
-    const { API_KEYS_FILE, REDIS_URL_FILE, AZURE_AUTH, BLOB_URL, ...settings } = environmentOf(objects, workloadOf(name));
-    return {
-        ...settings,
-        ...(name === 'api' ? { AUTH: 'none', API_LISTEN: '127.0.0.1:0' } : { HANDLERS_FILE: `${folder}/handlers.json` }),
-        OPS_LISTEN: '127.0.0.1:0',
-        REDIS_URL: `redis://127.0.0.1:${redisPort}`,
-        BLOB_URL: `file://${folder}/blobs`,
-        LOG_LEVEL: 'info', // the start-up line is of that level
-    };
-}
-
-/** A balancer hears late: within 6 of the 10 s that preStop waits. */
-const lag = () => 0.2 + Math.random() * 0.6 * numbersOf(workloadOf('api')).pre_stop;
-
-async function open() {
-    mkdirSync(`${folder}/blobs`);
-    writeFileSync(`${folder}/handlers.json`, JSON.stringify({ types: { echo: { kind: 'builtin', builtin: 'echo' }, sleep: { kind: 'builtin', builtin: 'sleep' } } }));
-    const redisPort = await startRedis(folder);
-    const balancer = await startBalancer(folder);
-    const deploy = (name, endpoints, more, title = name) =>
-        new Deployment(title, numbersOf(workloadOf(name)), runner(folder, `${bin}/jobgate-${name}`, { ...settingsOf(name, redisPort), ...more }), endpoints, lag);
-    const api = deploy('api', balancer);
-    const worker = deploy('worker');
-    await Promise.all([api.start(2), worker.start(2)]);
-    await api.told;
-    return { balancer, api, worker, deploy };
 }
 
 const stats = async url => (await fetch(`${url}/v1/stats`)).json();
@@ -155,7 +119,7 @@ async function control({ balancer, api, deploy }) {
 }
 
 async function main() {
-    const scene = await open();
+    const scene = await openScene(folder);
     const { balancer } = scene;
     for (let round = 1; round <= rounds; round++) {
         await release(scene, round);

@@ -1,4 +1,5 @@
 #include "api/query.h"
+#include "common/base/clock.h"
 
 #include <errno.h>
 
@@ -72,4 +73,19 @@ bool query_int(const struct evkeyvalq *query, const char *parameter, int64_t pre
             (long long)min, (long long)max);
     *out = number;
     return true;
+}
+
+bool query_time(
+    const struct evkeyvalq *query, const char *parameter, int64_t preset, int64_t *out, struct error *e)
+{
+    const char *value = query->tqh_first ? evhttp_find_header(query, parameter) : NULL;
+
+    if (!value) {
+        *out = preset;
+        return true;
+    }
+    if (clock_parse_rfc3339(value, out))
+        return true;
+    return error_set(e, ERROR_INVALID,
+        "%s is not a time such as 2027-01-31T08:00:00Z (a + of an offset is written %%2B)", parameter);
 }

@@ -19,6 +19,10 @@ void query_release(struct evkeyvalq *query);
 bool query_name(const struct evkeyvalq *query, const char *parameter, const char *preset, char out[NAME_SIZE],
     struct error *e) MUST_CHECK;
 
+/* A parameter as a time (RFC 3339), Unix ms; preset when it is absent. Fails: INVALID. */
+bool query_time(const struct evkeyvalq *query, const char *parameter, int64_t preset, int64_t *out,
+    struct error *e) MUST_CHECK;
+
 /* A parameter as a whole number from min to max; preset when it is absent. Fails: INVALID. */
 bool query_int(const struct evkeyvalq *query, const char *parameter, int64_t preset, int64_t min, int64_t max,
     int64_t *out, struct error *e) MUST_CHECK;

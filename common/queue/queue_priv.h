@@ -5,6 +5,7 @@
 #define JOBGATE_QUEUE_PRIV_H
 
 #include "common/base/hash.h"
+#include "common/queue/page.h"
 #include "common/queue/queue.h"
 #include "common/queue/schedules.h"
 #include "common/queue/scripts.h"
@@ -47,6 +48,7 @@ struct pending {
         queue_located *located;
         queue_places_counted *places_counted;
         queue_listed *listed;
+        queue_paged *paged;
         queue_records_got *records_got;
         queue_overlooked *overlooked;
         queue_registered *registered;

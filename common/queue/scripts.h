@@ -9,6 +9,8 @@
 /*      name       file */
 #define QUEUE_SCRIPTS(SCRIPT)                                                                                \
     SCRIPT(SUBMIT, submit)                                                                                   \
+    SCRIPT(PAGE_LIST, page_list)                                                                             \
+    SCRIPT(PAGE_SORTED, page_sorted)                                                                         \
     SCRIPT(FORGET, forget)                                                                                   \
     SCRIPT(SUBMIT_BATCH, submit_batch)                                                                       \
     SCRIPT(TAKE, take)                                                                                       \

@@ -62,6 +62,7 @@ static const struct row {
     bool is_cancelled;    /* the job, before: its stream ends by itself */
 } rows[] = {
     {EVHTTP_REQ_POST, "/v1/jobs", "{\"type\":\"echo\"}", {401, 401, 202, 403, 202, 202}, false},
+    {EVHTTP_REQ_POST, "/v1/jobs/batch", "[{\"type\":\"echo\"}]", {401, 401, 202, 403, 202, 202}, false},
     {EVHTTP_REQ_POST, "/v1/run/{}", "{}", {401, 401, 202, 403, 202, 202}, false},
     {EVHTTP_REQ_GET, "/v1/schedules", NULL, {401, 401, 403, 200, 200, 200}, false},
     {EVHTTP_REQ_PUT, "/v1/schedules/{}", SCHEDULE, {401, 401, 201, 403, 201, 201}, false},
@@ -73,6 +74,7 @@ static const struct row {
     {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", NULL, {401, 401, 409, 403, 404, 409}, false},
     {EVHTTP_REQ_GET, "/v1/jobs/{}/result", NULL, {401, 401, 403, 409, 404, 409}, false},
     {EVHTTP_REQ_GET, "/v1/jobs/{}/events", NULL, {401, 401, 403, 200, 404, 200}, true},
+    {EVHTTP_REQ_GET, "/v1/types", NULL, {401, 401, 403, 200, 200, 200}, false},
     {EVHTTP_REQ_GET, "/v1/queues", NULL, {401, 401, 403, 200, 200, 200}, false},
     {EVHTTP_REQ_GET, "/v1/queues/{}", NULL, {401, 401, 403, 200, 200, 200}, false},
     {EVHTTP_REQ_GET, "/v1/workers", NULL, {401, 401, 403, 403, 403, 200}, false},

@@ -172,8 +172,8 @@ bool azure_page_parse(struct azure_page *out, const char *text, size_t length, s
                r->is_page && r->has_ended && !buf_is_overflown(&out->next);
     if (!is_right) {
         error_set(e, ERROR_STORE_REFUSED,
-            "the list of blobs is none at byte %ld: %s; is the URL right, is a proxy between?",
-            XML_GetCurrentByteIndex(r->parser), XML_ErrorString(XML_GetErrorCode(r->parser)));
+            "the list of blobs is none: %s; is the URL right, is a proxy between?",
+            XML_ErrorString(XML_GetErrorCode(r->parser)));
         azure_page_release(out);
     }
     XML_ParserFree(r->parser);

@@ -50,6 +50,7 @@ SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
+.PHONY: platform-checks deploy deploy-application rollback destroy terraform-plan terraform-apply terraform-check
 .PHONY: all demo test unit integration model rollout load image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
@@ -125,12 +126,15 @@ $(B)/gen/%_suites.c: FORCE
 build = $(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run_tests = JOBGATE_BIN=$(abspath $(B)/bin) JOBGATE_VARIANT=$(VARIANT) tests/run.sh
 
+# What brings jobgate into a cloud: scripts that end with "counts <passed> <failed>", as the test programs do.
+PLATFORM_CHECKS := $(patsubst %,tests/%/run.sh,alerts deploy terraform)
+
 test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(CHECKS) tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh
+	@$(run_tests) $(CHECKS) tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh $(PLATFORM_CHECKS)
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@
@@ -180,6 +184,24 @@ format:
 docs: $(B)/tests/support/config_docs
 	$< >docs/configuration.md
 
+platform-checks:
+	tests/setup.sh test
+	@$(run_tests) $(PLATFORM_CHECKS)
+
+# --- the cloud: docs/deployment.md --------------------------------------------------------------------------------------
+
+deploy deploy-application:
+	@terraform/scripts/deploy.sh '$(ENV)' $(if $(findstring -application,$@),application)
+
+rollback destroy:
+	@terraform/scripts/$@.sh '$(ENV)'
+
+terraform-plan terraform-apply:
+	@terraform/scripts/terraform.sh '$(ENV)' $(@:terraform-%=%)
+
+terraform-check:
+	@terraform/scripts/check.sh
+
 check-all:
 	@tests/check_all.sh
 
@@ -201,6 +223,9 @@ help:
 	@echo 'make format         lays out the sources with clang-format'
 	@echo 'make docs           writes docs/configuration.md from the table of settings'
 	@echo 'make bench          measures speed, memory and start against the bare limit'
+	@echo 'make deploy ENV=dev    makes everything in Azure and starts it there; rollback, destroy: docs/deployment.md'
+	@echo 'make platform-checks   tests of the deployment, of Terraform, the alerts and the workflows alone'
+	@echo 'make terraform-check   form, validity and tests of Terraform itself; needs it and its registry'
 	@echo 'make check-all      lint, test, test with sanitizers, longer chaos, bench, start on bare systems (as root)'
 	@echo 'make clean          removes build/'
 	@echo 'VARIANT=debug|asan  builds in build/debug or build/asan instead; V=1 shows the commands'

@@ -4,7 +4,7 @@ locals {
   name = "${var.project}-${var.environment}"
 
   # Some names must be unique in all of Azure. They follow from the subscription, so that who knows it knows them:
-  # terraform/scripts/names.sh computes the same.
+  # terraform/scripts/common.sh computes the same.
   suffix = substr(sha256("${var.subscription_id}/${var.project}/${var.environment}"), 0, 6)
   unique = "${var.project}${var.environment}${local.suffix}"
 
@@ -125,7 +125,11 @@ module "identity" {
     {
       api    = "system:serviceaccount:${var.namespace}:jobgate-api"
       worker = "system:serviceaccount:${var.namespace}:jobgate-worker"
+      redis  = "system:serviceaccount:${var.namespace}:jobgate-redis"
       keda   = "system:serviceaccount:kube-system:keda-operator"
+
+      # The gateway reads its certificate from the vault.
+      gateway = "system:serviceaccount:${var.namespace}-gateway:jobgate-gateway"
     },
     var.application_gateway_enabled ? { alb = "system:serviceaccount:azure-alb-system:alb-controller-sa" } : {},
   )
@@ -141,7 +145,7 @@ module "registry" {
   zone_redundant                = local.zone_redundant
   public_network_access_enabled = var.registry_public_access_enabled
   pull_principal_ids            = { kubelet = module.aks.kubelet_principal_id }
-  push_principal_ids            = contains(keys(local.pipeline_subjects), "deploy") ? { deploy = module.identity.principal_ids["deploy"] } : {}
+  push_principal_ids            = local.has_deploy ? { deploy = module.identity.principal_ids["deploy"] } : {}
   log_analytics_id              = module.monitoring.log_analytics_id
   lock                          = var.locks_enabled
   tags                          = local.tags
@@ -168,8 +172,15 @@ module "keyvault" {
 
   # The pipeline reads the smoke test's key. It puts programs into the namespace, so that what those may read it may too.
   reader_principal_ids = {
-    for name in setintersection(["api", "worker", "deploy"], concat(["api", "worker"], keys(local.pipeline_subjects))) : name => module.identity.principal_ids[name]
+    for name in concat(["api", "worker", "redis"], local.has_deploy ? ["deploy"] : []) : name => module.identity.principal_ids[name]
   }
+
+  administrators = merge(
+    { for id in var.admin_group_ids : id => { id = id, type = "Group" } },
+    var.admin_user_id == null ? {} : { user = { id = var.admin_user_id, type = "User" } },
+  )
+
+  certificate_reader_principal_ids = { gateway = module.identity.principal_ids["gateway"] }
 
   private_endpoint = {
     subnet_id           = module.network.subnet_ids["endpoints"]

@@ -40,6 +40,16 @@ output "vault_id" {
   value       = module.keyvault.id
 }
 
+output "host_name" {
+  description = "The host name that callers use."
+  value       = var.host_name
+}
+
+output "private_endpoints" {
+  description = "The range of the private endpoints, for the network policies."
+  value       = var.subnet_prefixes.endpoints
+}
+
 output "blob_url" {
   description = "BLOB_URL of api and worker."
   value       = module.storage.blob_url
@@ -51,7 +61,7 @@ output "redis_url" {
 }
 
 output "client_ids" {
-  description = "The client ids of the identities: api, worker, keda, and the pipeline's."
+  description = "The client ids of the identities: api, worker, redis, gateway, keda, and the pipeline's."
   value       = module.identity.client_ids
 }
 

@@ -1,6 +1,6 @@
 # What the pipeline, KEDA and the gateway's controller may do. Each identity exists only where a subject is given for it.
 #
-#   deploy          pushes images, and changes what lies in jobgate's namespace
+#   deploy          pushes images, and changes what lies in jobgate's namespaces
 #   plan            reads, for the plan that a pull request shows
 #   infrastructure  applies Terraform: changes resources of this group, and gives the roles that this configuration gives
 
@@ -15,10 +15,18 @@ locals {
   cluster_id   = module.aks.cluster.id
   subscription = "/subscriptions/${var.subscription_id}"
 
+  # jobgate and its gateway have a namespace each.
+  deploy_scopes = var.pipeline_administers_cluster ? { cluster = local.cluster_id } : {
+    namespace = "${local.cluster_id}/namespaces/${var.namespace}"
+    gateway   = "${local.cluster_id}/namespaces/${var.namespace}-gateway"
+  }
+
   deploy_roles = local.has_deploy ? merge(
     {
-      deploy_finds_cluster   = { who = "deploy", role = "Azure Kubernetes Service Cluster User Role", scope = local.cluster_id }
-      deploy_changes_cluster = { who = "deploy", role = "Azure Kubernetes Service RBAC Cluster Admin", scope = var.pipeline_administers_cluster ? local.cluster_id : "${local.cluster_id}/namespaces/${var.namespace}" }
+      deploy_finds_cluster = { who = "deploy", role = "Azure Kubernetes Service Cluster User Role", scope = local.cluster_id }
+    },
+    {
+      for name, scope in local.deploy_scopes : "deploy_changes_${name}" => { who = "deploy", role = "Azure Kubernetes Service RBAC Cluster Admin", scope = scope }
     },
     local.has_state ? { deploy_reads_state = { who = "deploy", role = "Storage Blob Data Reader", scope = var.state_container_id } } : {},
   ) : {}
@@ -46,6 +54,7 @@ locals {
     "AcrPull",
     "AcrPush",
     "Azure Kubernetes Service Cluster User Role",
+    "Key Vault Certificate User",
     "Key Vault Secrets User",
     "Managed Identity Operator",
     "Monitoring Data Reader",

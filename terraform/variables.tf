@@ -227,6 +227,16 @@ variable "namespace" {
   }
 }
 
+variable "host_name" {
+  type        = string
+  description = "The host name that callers use: the gateway serves it, with the certificate jobgate-tls of the key vault."
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.host_name))
+    error_message = "It must be a host name in lower case, for example jobs.example.com."
+  }
+}
+
 variable "backup" {
   type        = object({ vault_redundancy = string, retention_days = number })
   default     = null

@@ -3,6 +3,7 @@
 
 environment = "dev"
 location    = "westeurope"
+host_name   = "jobgate-dev.example.com"
 
 cluster_tier = "Free"
 system_pool  = { vm_size = "Standard_B2ms", min_count = 1, max_count = 2 }
@@ -17,5 +18,5 @@ vault_public_access_enabled    = true
 
 retention_days     = 7
 log_daily_quota_gb = 1
-prometheus_enabled = false
+prometheus_enabled = true
 grafana_enabled    = false

@@ -2,6 +2,7 @@
 
 environment = "prod"
 location    = "westeurope"
+host_name   = "jobgate.example.com"
 zones       = ["1", "2", "3"]
 
 cluster_tier = "Standard"

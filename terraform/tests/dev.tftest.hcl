@@ -45,8 +45,8 @@ run "small" {
   }
 
   assert {
-    condition     = output.prometheus_query_endpoint == null && output.grafana_endpoint == null
-    error_message = "Neither managed Prometheus nor Grafana."
+    condition     = output.grafana_endpoint == null
+    error_message = "No managed Grafana."
   }
 
   assert {

@@ -121,6 +121,7 @@ run "wrong_forms" {
     authorized_ip_ranges = ["203.0.113.7"]
     admin_group_ids      = ["administrators"]
     kubernetes_version   = "1.36.2"
+    host_name            = "Jobs"
     container            = "with--dashes"
     retention_days       = 1.5
     log_daily_quota_gb   = 0
@@ -141,6 +142,7 @@ run "wrong_forms" {
     var.authorized_ip_ranges,
     var.admin_group_ids,
     var.kubernetes_version,
+    var.host_name,
     var.container,
     var.retention_days,
     var.log_daily_quota_gb,

@@ -67,7 +67,7 @@ run "pipeline" {
   }
 
   assert {
-    condition     = toset(keys(local.deploy_roles)) == toset(["deploy_finds_cluster", "deploy_changes_cluster", "deploy_reads_state"])
+    condition     = toset(keys(local.deploy_roles)) == toset(["deploy_finds_cluster", "deploy_changes_namespace", "deploy_changes_gateway", "deploy_reads_state"])
     error_message = "The deploy identity finds the cluster, changes its namespace and reads the state."
   }
 
@@ -77,12 +77,12 @@ run "pipeline" {
   }
 
   assert {
-    condition     = endswith(azurerm_role_assignment.pipeline["deploy_changes_cluster"].scope, "/managedClusters/aks-jobgate-test/namespaces/jobgate")
+    condition     = endswith(azurerm_role_assignment.pipeline["deploy_changes_namespace"].scope, "/managedClusters/aks-jobgate-test/namespaces/jobgate")
     error_message = "The deploy identity may change its namespace alone."
   }
 
   assert {
-    condition     = length(output.client_ids) == 6
-    error_message = "An identity each for api, worker, KEDA, and three for the pipeline."
+    condition     = toset(keys(output.client_ids)) == toset(["api", "worker", "redis", "gateway", "keda", "deploy", "plan", "infrastructure"])
+    error_message = "An identity each for api, worker, Redis, gateway, KEDA, and three for the pipeline."
   }
 }

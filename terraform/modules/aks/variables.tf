@@ -51,6 +51,11 @@ variable "subnet_id" {
 variable "zones" {
   type        = list(string)
   description = "The availability zones of the nodes; empty where the region or the subscription has none."
+
+  validation {
+    condition     = length(setsubtract(var.zones, ["1", "2", "3"])) == 0
+    error_message = "Zones are \"1\", \"2\" and \"3\"."
+  }
 }
 
 variable "system_pool" {

@@ -27,13 +27,36 @@ module "vault" {
     }
   }
 
-  role_assignments = {
-    for key, id in var.reader_principal_ids : key => {
-      role_definition_id_or_name = "Key Vault Secrets User"
-      principal_id               = id
-      principal_type             = "ServicePrincipal"
-    }
-  }
+  role_assignments = merge(
+    {
+      for key, id in var.reader_principal_ids : key => {
+        role_definition_id_or_name = "Key Vault Secrets User"
+        principal_id               = id
+        principal_type             = "ServicePrincipal"
+      }
+    },
+    {
+      for key, who in var.administrators : "${key}-secrets" => {
+        role_definition_id_or_name = "Key Vault Secrets Officer"
+        principal_id               = who.id
+        principal_type             = who.type
+      }
+    },
+    {
+      for key, who in var.administrators : "${key}-certificates" => {
+        role_definition_id_or_name = "Key Vault Certificates Officer"
+        principal_id               = who.id
+        principal_type             = who.type
+      }
+    },
+    {
+      for key, id in var.certificate_reader_principal_ids : key => {
+        role_definition_id_or_name = "Key Vault Certificate User"
+        principal_id               = id
+        principal_type             = "ServicePrincipal"
+      }
+    },
+  )
 
   diagnostic_settings = {
     audit = {

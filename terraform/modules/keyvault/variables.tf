@@ -53,6 +53,21 @@ variable "reader_principal_ids" {
   description = "Object ids of the identities that may read secrets, by a key of one's own."
 }
 
+variable "certificate_reader_principal_ids" {
+  type        = map(string)
+  description = "Object ids of the identities that may read certificates with their keys, by a key of one's own."
+}
+
+variable "administrators" {
+  type        = map(object({ id = string, type = string }))
+  description = "Who puts secrets and certificates in: object id and kind (User or Group), by a key of one's own."
+
+  validation {
+    condition     = alltrue([for who in values(var.administrators) : contains(["User", "Group"], who.type)])
+    error_message = "An administrator is a User or a Group."
+  }
+}
+
 variable "log_analytics_id" {
   type        = string
   description = "Where each read of a secret is recorded."

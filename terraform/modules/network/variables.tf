@@ -66,6 +66,11 @@ variable "gateway_subnet_enabled" {
 variable "zones" {
   type        = list(string)
   description = "Availability zones of the NAT gateway's address; empty where the region or the subscription has none."
+
+  validation {
+    condition     = length(setsubtract(var.zones, ["1", "2", "3"])) == 0
+    error_message = "Zones are \"1\", \"2\" and \"3\"."
+  }
 }
 
 variable "tags" {

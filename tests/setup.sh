@@ -19,7 +19,7 @@ compile="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libj
 build="$compile redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps imagemagick:identify"
 # shellcheck disable=SC2034 # used by name
 dockerfile="$compile check:- openssl:openssl redis-server:redis-server ca-certificates:- tzdata:- jq:jq procps:ps"
-test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip haproxy:haproxy"
+test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip haproxy:haproxy prometheus:promtool"
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034
@@ -69,7 +69,7 @@ forbid_services() {
 
 allow_services() {
     local service
-    for service in redis-server haproxy; do
+    for service in redis-server haproxy prometheus; do
         if [[ " $* " == *" $service "* && -d /run/systemd/system ]]; then
             as_root systemctl disable --now --quiet "$service" || true
         fi

@@ -50,7 +50,8 @@ SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
 
-.PHONY: platform-checks deploy deploy-application rollback destroy terraform-plan terraform-apply terraform-check
+.PHONY: platform-checks deploy deploy-application rollback destroy terraform-plan terraform-apply terraform-check outputs \
+        registry-login in-system setup-build docs-check manifests-check audit plan-comment cost sign bench-trend
 .PHONY: all demo test unit integration model rollout load image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
@@ -127,7 +128,7 @@ build = $(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run_tests = JOBGATE_BIN=$(abspath $(B)/bin) JOBGATE_VARIANT=$(VARIANT) tests/run.sh
 
 # What brings jobgate into a cloud: scripts that end with "counts <passed> <failed>", as the test programs do.
-PLATFORM_CHECKS := $(patsubst %,tests/%/run.sh,alerts deploy terraform)
+PLATFORM_CHECKS := $(patsubst %,tests/%/run.sh,alerts deploy terraform workflows)
 
 test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 
@@ -201,6 +202,39 @@ terraform-plan terraform-apply:
 
 terraform-check:
 	@terraform/scripts/check.sh
+
+outputs:
+	@terraform/scripts/outputs.sh '$(ENV)'
+
+registry-login:
+	@terraform/scripts/outputs.sh '$(ENV)' login
+
+# --- the pipeline: .github/workflows -----------------------------------------------------------------------------------
+
+in-system:
+	@.github/scripts/in_system.sh '$(SYSTEM)' $(RUN)
+
+setup-build:
+	tests/setup.sh build
+
+docs-check: docs
+	git diff --exit-code -- docs
+
+manifests-check:
+	tests/setup.sh test
+	@$(run_tests) tests/kubernetes/run.sh
+
+audit:
+	npm audit --prefix tests --audit-level=critical
+
+plan-comment:
+	@.github/scripts/comment.sh '$(ENV)'
+
+cost sign:
+	@.github/scripts/$@.sh
+
+bench-trend:
+	@.github/scripts/trend.sh
 
 check-all:
 	@tests/check_all.sh

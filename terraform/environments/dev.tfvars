@@ -8,7 +8,7 @@ host_name   = "jobgate-dev.example.com"
 cluster_tier = "Free"
 system_pool  = { vm_size = "Standard_B2ms", min_count = 1, max_count = 2 }
 
-budget_amount = 100
+budget_amount = 150
 locks_enabled = false
 
 # A vault that is protected from purging keeps its name for months: no way to destroy and to begin anew.

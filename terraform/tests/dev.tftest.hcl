@@ -60,8 +60,8 @@ run "small" {
   }
 
   assert {
-    condition     = azurerm_consumption_budget_subscription.this.amount == 100 && length(azurerm_consumption_budget_subscription.this.notification) == 3
-    error_message = "A budget of 100, with three notifications."
+    condition     = azurerm_consumption_budget_subscription.this.amount == 150 && length(azurerm_consumption_budget_subscription.this.notification) == 3
+    error_message = "A budget of 150, with three notifications."
   }
 
   assert {

@@ -457,6 +457,39 @@ test_plan_of_the_pipeline() {
     expect_status 3
 }
 
+# Settings that are named by example exist; of a secret its file does too.
+test_example_of_settings() {
+    local name
+    WORLD=$directory/$1
+    mkdir -p "$WORLD"
+    touch "$WORLD/calls" "$WORLD/out" "$WORLD/err"
+    while read -r name; do
+        grep -q "\"$name\"" "$top/common/base/config.def" || broken ".env.example names $name, which is no setting"
+    done < <(sed -n 's/^#\{0,1\}\([A-Z][A-Z_]*\)=.*/\1/p' "$top/.env.example")
+    (
+        set -a
+        # shellcheck source=/dev/null
+        . "$top/.env.example" && [ -n "$REDIS_URL" ]
+    ) || broken '.env.example is not read by a shell'
+}
+
+# What the page of the deployment tells to type exists.
+test_page() {
+    local name
+    WORLD=$directory/$1
+    mkdir -p "$WORLD"
+    touch "$WORLD/calls" "$WORLD/out" "$WORLD/err"
+    while read -r name; do
+        grep -qE "^([a-z-]+ )*$name( [a-z-]+)*:" "$top/Makefile" || broken "docs/deployment.md names make $name"
+    done < <(grep -oE '(^|`|… )make [a-z-]+' "$top/docs/deployment.md" | sed 's/.*make //' | sort -u)
+    while read -r name; do
+        grep -rqE "\b$name\b" "$top/terraform" "$top/kubernetes" || broken "docs/deployment.md names $name"
+    done < <(sed -n 's/`\([a-z_]*\)\( = [^`]*\)\{0,1\}`/\n@\1\n/gp' "$top/docs/deployment.md" | sed -n 's/^@\([a-z]*_[a-z_]*\)$/\1/p' | sort -u)
+    for name in "$top"/docs/decisions/*-*.md; do
+        grep -qF "(${name##*/})" "$top/docs/decisions/README.md" || broken "docs/decisions/README.md does not list ${name##*/}"
+    done
+}
+
 # ---- all of them, two at a time ----
 
 one() {

@@ -187,6 +187,7 @@ docs: $(B)/tests/support/config_docs
 
 platform-checks:
 	tests/setup.sh test
+	$(build) all
 	@$(run_tests) $(PLATFORM_CHECKS)
 
 # --- the cloud: docs/deployment.md --------------------------------------------------------------------------------------

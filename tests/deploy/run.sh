@@ -1,7 +1,7 @@
 #!/bin/bash
 # Deploys, rolls back and destroys with stand-ins for az, terraform, kubectl and the rest (stand_in.sh), which note how they are
 # called and fail on demand. In one test the manifests are really rendered. Ends with "counts <passed> <failed>" for tests/run.sh.
-# shellcheck disable=SC2030,SC2031,SC2317 # the tests are called by name, each in a shell of its own
+# shellcheck disable=SC2016,SC2030,SC2031,SC2317 # the tests are called by name, each in a shell of its own
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
@@ -174,6 +174,47 @@ test_managed_redis() {
     expect_status 0
     [ "$(secret redis-url)" = rediss://r.redis.azure.net:10000 ] || broken 'redis-url does not lead to the managed Redis'
     expect_no_call 'put .*/secrets/redis-users'
+}
+
+# The secrets that a deployment makes are right, and so is the smoke test: with them a real Redis, api and worker run a real job.
+test_real_job() {
+    local port api
+    make_running_world "$1"
+    cd "$directory/$1" || exit 1
+    secret redis-users >users.acl
+    secret api-keys >keys.json
+    trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+    for port in $(shuf -i 20000-31999 -n 5); do
+        redis-server --bind 127.0.0.1 --port "$port" --aclfile "$PWD/users.acl" --save '' --appendonly no --dir "$PWD" >redis.log 2>&1 &
+        for _ in $(seq 100); do
+            redis-cli -p "$port" ping 2>&1 | grep -q PONG && kill -0 $! 2>/dev/null && break 2
+            kill -0 $! 2>/dev/null || break
+            sleep 0.1
+        done
+    done
+    start_real api API_LISTEN=127.0.0.1:0 AUTH=keys API_KEYS_FILE="$PWD/keys.json"
+    start_real worker HANDLERS_FILE="$top/kubernetes/image/handlers.json"
+    for _ in $(seq 200); do
+        api=$(jq -r 'select(.message == "listening") | .api' api.log 2>/dev/null) && [ -n "$api" ] && break
+        sleep 0.1
+    done
+    [ -n "$api" ] || { status=- && broken "the api does not listen: $(cat api.log)"; }
+    printf '%s' "$api" >"$WORLD/api-address"
+    rm bin/curl
+    cd checkout || exit 1
+    run deploy dev
+    expect_status 0
+    grep -q 'the result is what was sent' "$WORLD/out" || broken 'no result'
+    JOBGATE_API_KEY=jobgate_of_nobody run deploy dev
+    expect_status 3
+    expect_said 401
+}
+
+start_real() { # PROGRAM SETTING…
+    local program=$1
+    shift
+    env -i PATH="$PATH" REDIS_URL="$(secret redis-url | sed "s/@jobgate-redis:6379/@127.0.0.1:$port/")" BLOB_URL="file://$PWD/blobs" \
+        OPS_LISTEN=127.0.0.1:0 "$@" "${JOBGATE_BIN:-$top/build/release/bin}/jobgate-$program" >"$program.log" 2>&1 </dev/null &
 }
 
 # FAIL | what is said | what must not be called any more

@@ -111,7 +111,7 @@ kubectl() {
         note "${what#*/}.revision" $(($(read_note "${what#*/}.revision") + 1))
         ;;
     *port-forward*)
-        echo 'Forwarding from 127.0.0.1:12345 -> 8080'
+        echo "Forwarding from $(read_note api-address || echo 127.0.0.1:12345) -> 8080"
         exec sleep 60
         ;;
     esac

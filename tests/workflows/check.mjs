@@ -25,7 +25,7 @@ const targets = new Set([...makefile.matchAll(/^([a-z][a-z -]*):(?!=)/gm)].flatM
 const needs = {
     "actions/checkout": { contents: "read" },
     "azure/login": { "id-token": "write" },
-    "actions/attest": { "id-token": "write", attestations: "write" },
+    "actions/attest-build-provenance": { "id-token": "write", attestations: "write" },
     "github/codeql-action/analyze": { "security-events": "write" },
     "make sign": { "id-token": "write" },
     "make plan-comment": { "pull-requests": "write" },

@@ -31,7 +31,7 @@ mistakes() {
 .github/workflows/ci.yml|s/run: make audit/run: npm audit/|runs something else than make: npm audit
 .github/workflows/ci.yml|s/run: make cost/run: make costs/|there is no make target costs
 .github/workflows/ci.yml|/^  audit:/,/- run/s/persist-credentials: false/persist-credentials: true/|leaves its token in the checkout
-.github/workflows/ci.yml|0,/ version: v0.69.3/s// version: latest/|takes any version of trivy
+.github/workflows/ci.yml|0,/ version: v0.74.0/s// version: latest/|takes any version of trivy
 .github/workflows/ci.yml|s/^  pull_request:/  pull_request_target:/|a stranger's pull request
 .github/workflows/deploy.yml|s/      attestations: write//|deploy.yml, deploy: needs to write attestations and may not
 .github/workflows/deploy.yml|s/secrets.JOBGATE_API_KEY/secrets.AZURE_CREDENTIALS/|uses the secret AZURE_CREDENTIALS

@@ -10,6 +10,7 @@
 #include "worker/disposal.h"
 #include "worker/orphans.h"
 #include "worker/queues.h"
+#include "worker/retention.h"
 #include "worker/scheduler.h"
 #include "worker/types.h"
 
@@ -320,6 +321,7 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     if (!connect_redis(w, e))
         return worker_free(w);
     add_consumers(w);
+    w->retention = retention_new(w);
     w->pulse = pulse_new(loop, is_well, w);
     ops_add_pulse(w->ops, "loop", w->pulse, PULSE_LIMIT_MS);
     loop_on_signal(loop, SIGTERM, on_stop_signal, w);
@@ -345,6 +347,7 @@ struct worker *worker_free(struct worker *w)
     free(w->consumers);
     free(w->shares);
     w->scheduler = scheduler_free(w->scheduler);
+    w->retention = retention_free(w->retention);
     w->publisher = publisher_free(w->publisher);
     w->orphans = orphans_free(w->orphans);
     w->queue = queue_free(w->queue);

@@ -22,6 +22,7 @@ struct attempt;
 struct consumer;
 struct disposal;
 struct orphans;
+struct retention;
 struct scheduler;
 struct settler;
 struct publisher;
@@ -41,6 +42,7 @@ struct worker {
     struct orphans *orphans;
     struct handlers *handlers;
     struct scheduler *scheduler;
+    struct retention *retention; /* NULL without */
     struct publisher *publisher;
     struct consumer **consumers;
     size_t consumer_count;

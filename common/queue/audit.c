@@ -46,6 +46,15 @@ bool queue_choose_sweeper(
     return choose(q, &key, worker, period_s, done, arg, e);
 }
 
+bool queue_choose_janitor(
+    struct queue *q, const char *worker, int64_t period_s, queue_chosen *done, void *arg, struct error *e)
+{
+    struct key key;
+
+    key_janitor(&key);
+    return choose(q, &key, worker, period_s, done, arg, e);
+}
+
 /* The id is what stands behind the last colon of a job's key. */
 static void read_keys(const redisReply *keys, struct job_id *ids, size_t *count)
 {

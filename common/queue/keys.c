@@ -112,6 +112,12 @@ void key_auditor(const struct shard *shard, struct key *out)
     append_text(out, "auditor");
 }
 
+void key_janitor(struct key *out)
+{
+    out->length = 0;
+    append_text(out, "jobgate:janitor");
+}
+
 void key_events(const struct shard *shard, struct key *out)
 {
     begin(shard, out);

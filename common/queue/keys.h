@@ -29,6 +29,7 @@ void key_revoked(const struct shard *shard, const char *worker, struct key *out)
 void key_idempotency(const struct shard *shard, const char *hash, struct key *out);
 void key_unique(const struct shard *shard, const char *hash, struct key *out);
 void key_auditor(const struct shard *shard, struct key *out);
+void key_janitor(struct key *out); /* of no shard */
 
 void key_batch(
     const char *hash, struct key *out); /* of a whole batch's Idempotency-Key; in a slot of its own */

@@ -236,6 +236,10 @@ bool queue_choose_auditor(struct queue *q, const struct shard *shard, const char
 bool queue_choose_sweeper(struct queue *q, const char *worker, int64_t period_s, queue_chosen *done,
     void *arg, struct error *e) MUST_CHECK;
 
+/* The same for the round over what has expired there. */
+bool queue_choose_janitor(struct queue *q, const char *worker, int64_t period_s, queue_chosen *done,
+    void *arg, struct error *e) MUST_CHECK;
+
 /* Some jobs of the shard, of any state; cursor goes into the next call, 0 = that was all. Valid inside the
  * callback only. */
 typedef void queue_scanned(

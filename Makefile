@@ -16,7 +16,7 @@ MAKEFLAGS += --no-print-directory
 
 # --- flags (pkg-config is asked at the first use, so that targets which compile nothing work without it) ---------------
 
-PACKAGES := libevent jansson hiredis libcurl expat libcrypto
+PACKAGES := libevent libevent_openssl jansson hiredis libcurl expat libssl libcrypto zlib jose
 pkg_config = $(eval $1 := $$(shell pkg-config $2))$($1)
 PACKAGE_CFLAGS = $(call pkg_config,PACKAGE_CFLAGS,--cflags $(PACKAGES))
 PACKAGE_LIBS = $(call pkg_config,PACKAGE_LIBS,--libs $(PACKAGES))

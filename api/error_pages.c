@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct error_watch {
     struct error_pages *pages;
     struct bufferevent *b;
     const struct error *refusal;
+    bool is_tls;
     struct evbuffer_cb_entry *entry;
 };
 
@@ -167,13 +169,18 @@ static void look(const struct error_watch *w, struct evbuffer *output, size_t ad
 
 /* Between its writes a bufferevent freezes the beginning of its output, which then can't be read either; it
  * thaws it by itself before it writes. (One that has not written yet is not frozen: freezing it does no
- * harm.) */
+ * harm.)
+ * One with TLS never freezes it, and would not thaw it. */
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     const struct error_watch *w = arg;
 
     if (w->pages->is_paused || info->n_added == 0)
         return;
+    if (w->is_tls) {
+        look(w, output, info->orig_size);
+        return;
+    }
     evbuffer_unfreeze(output, 1);
     look(w, output, info->orig_size);
     evbuffer_freeze(output, 1);
@@ -205,7 +212,8 @@ struct error_watch *error_pages_watch(
 {
     struct error_watch *w = mem_zalloc(sizeof(*w));
 
-    *w = (struct error_watch){.pages = p, .b = b, .refusal = refusal};
+    *w = (struct error_watch){
+        .pages = p, .b = b, .refusal = refusal, .is_tls = bufferevent_openssl_get_ssl(b) != NULL};
     w->entry = evbuffer_add_cb(bufferevent_get_output(b), on_output, w);
     if (!w->entry)
         abort(); /* mem.h's policy */

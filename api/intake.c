@@ -65,6 +65,7 @@ bool intake_admit(const struct exchange *x, struct submission *s, struct error *
     const struct caller *caller = x->caller;
 
     memcpy(s->spec.owner, caller->owner, sizeof(s->spec.owner));
+    memcpy(s->spec.traceparent, x->traceparent, sizeof(s->spec.traceparent));
     return caller_may_use_queue(caller, s->queue, e) && caller_may_use_type(caller, s->spec.type, e);
 }
 

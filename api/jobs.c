@@ -83,6 +83,7 @@ void jobs_get(struct exchange *x, exchange_got *done)
     struct error e;
 
     x->on_job = done;
+    exchange_note_job(x, x->parameter);
     if (!id_parse(x->parameter, &id, &e) || !queue_get(x->api->queue, &id, on_got, x, &e))
         done(x, NULL, &e);
 }

@@ -4,6 +4,8 @@
 #include "api/gate/gate.h"
 #include "api/live/lookout.h"
 #include "common/azure/way.h"
+#include "api/manners.h"
+#include "api/wire/tls.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -35,6 +37,7 @@ struct process {
     struct blob_health *store_health;
     struct census *census;
     struct timer drain_look;
+    struct timer drain_delay;
     int64_t drain_until_ms;
     bool is_draining;
 };
@@ -68,6 +71,8 @@ void process_check(const struct config *config, struct buf *mistakes)
 
     check_listen(config, mistakes);
     gate_check(config, mistakes);
+    manners_check(config, mistakes);
+    tls_check(config, mistakes);
     if (*config->ops_listen && !listen_parse(config->ops_listen, &address, &e))
         config_mistake(mistakes, "OPS_LISTEN", e.text);
     if (*config->redis_url && !redis_url_parse(config->redis_url, &url, &e))
@@ -121,6 +126,13 @@ static void tell_in_flight(void *arg)
     __atomic_store_n(&lane->in_flight, server_in_flight(lane->api->server), __ATOMIC_RELAXED);
 }
 
+static void drain_lane(void *arg)
+{
+    struct lane *lane = arg;
+
+    server_drain(lane->api->server);
+}
+
 static void close_lane(void *arg)
 {
     struct lane *lane = arg;
@@ -150,6 +162,21 @@ static void look_at_drain(void *arg)
     timer_start(&p->drain_look, DRAIN_LOOK_MS);
 }
 
+static void close_lanes(void *arg)
+{
+    struct process *p = arg;
+
+    p->drain_until_ms = clock_steady_ms() + p->config->drain_s * 1000;
+    log_info(&log_context, "stopping: no new connections; requests in flight have %lld s",
+        (long long)p->config->drain_s);
+    for (size_t i = 0; i < p->lane_count; i++) {
+        __atomic_store_n(&p->lanes[i].in_flight, 1, __ATOMIC_RELAXED); /* until it tells */
+        loop_call_from_thread(p->lanes[i].loop, close_lane, &p->lanes[i]);
+    }
+    timer_start(&p->drain_look, 1);
+}
+
+/* First it is no longer ready; balancers may take a while to see it. */
 static void on_stop_signal(void *arg)
 {
     struct process *p = arg;
@@ -157,15 +184,16 @@ static void on_stop_signal(void *arg)
     if (p->is_draining)
         return;
     p->is_draining = true;
-    p->drain_until_ms = clock_steady_ms() + p->config->drain_s * 1000;
-    log_info(&log_context, "stopping: no new connections; requests in flight have %lld s",
-        (long long)p->config->drain_s);
     ops_set_draining(p->ops);
-    for (size_t i = 0; i < p->lane_count; i++) {
-        __atomic_store_n(&p->lanes[i].in_flight, 1, __ATOMIC_RELAXED); /* until it tells */
-        loop_call_from_thread(p->lanes[i].loop, close_lane, &p->lanes[i]);
+    if (!p->config->drain_delay_s) {
+        close_lanes(p);
+        return;
     }
-    timer_start(&p->drain_look, 1);
+    log_info(&log_context, "stopping: not ready from now on; new connections are taken for another %lld s",
+        (long long)p->config->drain_delay_s);
+    for (size_t i = 0; i < p->lane_count; i++)
+        loop_call_from_thread(p->lanes[i].loop, drain_lane, &p->lanes[i]);
+    timer_start(&p->drain_delay, p->config->drain_delay_s * 1000);
 }
 
 /* ---- lanes ---- */
@@ -252,6 +280,7 @@ struct process *process_new(struct loop *loop, const struct config *config, stru
     p->config = config;
     p->lanes = mem_array((size_t)config->api_loops, sizeof(*p->lanes));
     timer_init(&p->drain_look, loop, look_at_drain, p);
+    timer_init(&p->drain_delay, loop, close_lanes, p);
     if (!listen_parse(config->api_listen, &address, e))
         return process_free(p);
     for (size_t i = 0; i < (size_t)config->api_loops; i++)
@@ -286,6 +315,7 @@ struct process *process_free(struct process *p)
             pthread_join(p->lanes[i].thread, NULL);
         }
     timer_stop(&p->drain_look);
+    timer_stop(&p->drain_delay);
     if (p->census)
         census_stop(p->census);
     p->store_health = blob_health_free(p->store_health);

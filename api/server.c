@@ -1,11 +1,14 @@
 #include "api/server.h"
+#include "api/access_log.h"
 #include "api/api.h"
 #include "api/error_pages.h"
 #include "api/gate/gate.h"
+#include "api/manners.h"
 #include "api/problem.h"
 #include "api/router.h"
 #include "api/wire/connections.h"
 #include "api/wire/head.h"
+#include "api/wire/tls.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
@@ -34,6 +37,7 @@ struct server {
     struct evhttp_bound_socket *bound;
     struct error_pages *pages;
     struct connections *connections;
+    struct tls *tls;            /* NULL: plain HTTP */
     struct exchange *exchanges; /* those not answered yet */
     size_t in_flight;
     struct tally tallies[TALLIES];
@@ -42,6 +46,19 @@ struct server {
 
 /* ---- exchanges ---- */
 
+static void remember_for_the_log(struct exchange *x)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(x->request);
+    char *address = NULL;
+    ev_uint16_t port;
+
+    if (connection)
+        evhttp_connection_get_peer(connection, &address, &port);
+    snprintf(x->address, sizeof(x->address), "%s", address ? address : "");
+    x->method = evhttp_request_get_command(x->request);
+    snprintf(x->path, sizeof(x->path), "%s", exchange_path(x));
+}
+
 static struct exchange *begin_exchange(struct server *s, struct evhttp_request *request)
 {
     struct exchange *x = mem_zalloc(sizeof(*x));
@@ -49,7 +66,9 @@ static struct exchange *begin_exchange(struct server *s, struct evhttp_request *
     x->api = s->api;
     x->server = s;
     x->request = request;
-    x->started_us = clock_steady_us();
+    x->started_us = x->arrived_us = clock_steady_us();
+    remember_for_the_log(x);
+    manners_begin(x);
     x->next = s->exchanges;
     if (x->next)
         x->next->previous = x;
@@ -89,6 +108,7 @@ static void end_exchange(struct exchange *x, int status)
     struct server *s = x->server;
 
     count_answer(x, status);
+    access_log_write(x, status);
     timer_stop(&x->gone);
     caller_release(x->caller);
     if (x->previous)
@@ -107,6 +127,18 @@ static void end_exchange(struct exchange *x, int status)
 struct metrics *exchange_metrics(const struct exchange *x)
 {
     return x->api->metrics;
+}
+
+const char *exchange_path(const struct exchange *x)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(x->request));
+
+    return path ? path : "";
+}
+
+void exchange_note_job(struct exchange *x, const char *id)
+{
+    snprintf(x->job_id, sizeof(x->job_id), "%s", id);
 }
 
 const char *exchange_body(struct exchange *x, size_t *length)
@@ -137,6 +169,7 @@ static void add_common_headers(struct exchange *x, const char *content_type)
     if (content_type)
         exchange_add_header(x, "Content-Type", content_type);
     gate_add_headers(x);
+    manners_add_headers(x);
     if (x->server->is_closing)
         exchange_add_header(x, "Connection", "close");
 }
@@ -148,6 +181,7 @@ void exchange_reply(
     char digits[24];
 
     add_common_headers(x, content_type);
+    x->bytes_sent = exchange_is_head(x) ? 0 : (int64_t)length;
     if (exchange_is_head(x) || x->request->minor == 0) { /* evhttp does it in the other cases */
         snprintf(digits, sizeof(digits), "%zu", length);
         exchange_add_header(x, "Content-Length", digits);
@@ -305,6 +339,7 @@ bool exchange_stream(
     chunk = evbuffer_new();
     if (!chunk || evbuffer_add(chunk, data, length) < 0)
         abort(); /* mem.h's policy */
+    x->bytes_sent += (int64_t)length;
     error_pages_pause(x->server->pages);
     x->on_drained = on_drained;
     if (is_full)
@@ -352,15 +387,17 @@ static void on_request(struct evhttp_request *request, void *arg)
 {
     struct server *s = arg;
     struct exchange *x = begin_exchange(s, request);
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const char *path = evhttp_uri_get_path(uri);
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
     char allow[64];
     struct error e;
 
-    x->route = router_find(s->routes, evhttp_request_get_command(request), path ? path : "", x->parameter,
-        allow, sizeof(allow), &e);
+    x->route = router_find(s->routes, method, exchange_path(x), x->parameter, allow, sizeof(allow), &e);
     if (x->route) {
         gate_enter(s->api->gate, x, admit);
+        return;
+    }
+    if (method == EVHTTP_REQ_OPTIONS && (*allow || strcmp(exchange_path(x), "*") == 0)) {
+        manners_answer_options(x, *allow ? allow : "GET, HEAD, POST, PUT, DELETE");
         return;
     }
     if (*allow)
@@ -372,7 +409,8 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
     struct server *s = arg;
 
-    return connections_add(s->connections, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+    return connections_add(s->connections,
+        s->tls ? tls_accept(s->tls, base) : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
 }
 
 static void configure(struct server *s, const struct config *config)
@@ -395,6 +433,7 @@ static void open_connections(struct server *s, const struct api *a)
         .count_max = (config->connections_max + config->api_loops - 1) / config->api_loops,
         .per_address_max = config->connections_per_address,
         .body_max = config->max_body,
+        .idle_timeout_ms = config->request_timeout_s * 1000,
         .head_timeout_ms = config->head_timeout_s * 1000,
         .body_timeout_ms = config->body_timeout_s * 1000,
     };
@@ -413,7 +452,9 @@ struct server *server_new(struct api *a, const struct route *routes, const struc
     s->pages = error_pages_new(a->loop, a->config->max_body);
     open_connections(s, a);
     s->http = evhttp_new(loop_base(a->loop));
-    if (!listener || !s->http) {
+    if (listener && tls_is_wanted(a->config))
+        s->tls = tls_new(a->loop, a->config, e);
+    if (!listener || !s->http || !s->tls != !tls_is_wanted(a->config)) {
         if (listener)
             evconnlistener_free(listener);
         return server_free(s);
@@ -427,6 +468,11 @@ struct server *server_new(struct api *a, const struct route *routes, const struc
     connections_set_listener(s->connections, listener);
     configure(s, a->config);
     return s;
+}
+
+void server_drain(struct server *s)
+{
+    s->is_closing = true;
 }
 
 void server_close(struct server *s)
@@ -464,6 +510,7 @@ struct server *server_free(struct server *s)
     if (s->http)
         evhttp_free(s->http);
     connections_free(s->connections);
+    tls_free(s->tls);
     error_pages_free(s->pages);
     free(s);
     return NULL;

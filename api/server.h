@@ -16,6 +16,7 @@
 #include "common/base/error.h"
 #include "common/net/listen.h"
 #include "common/net/metrics.h"
+#include "common/queue/record.h"
 
 struct api;
 struct server;
@@ -25,7 +26,7 @@ struct job;
 /* job is valid inside the callback only; NULL with an e. */
 typedef void exchange_got(struct exchange *x, const struct job *job, const struct error *e);
 
-enum { PARAMETER_SIZE = 256 };
+enum { PARAMETER_SIZE = 256, REQUEST_ID_SIZE = 65, ADDRESS_SIZE = 46, LOGGED_PATH_SIZE = 257 };
 
 /* One row of the route table. A `{}` in the pattern matches one segment, which becomes the exchange's
  * parameter. */
@@ -43,7 +44,17 @@ struct exchange {
     const struct route *route;
     struct caller *caller; /* set before the route's handler is called; of a request without a route NULL */
     char parameter[PARAMETER_SIZE]; /* decoded; what {} matched */
-    int64_t started_us;
+    int64_t started_us;             /* moved on by what was the caller's own wish to wait */
+    int64_t arrived_us;
+    int64_t bytes_sent; /* of the answer's body */
+    char request_id[REQUEST_ID_SIZE];
+    char traceparent[TRACEPARENT_SIZE]; /* of the request, continued: our span is the parent; "" = none */
+    char parent_span_id[17];            /* of the request */
+    char job_id[JOB_ID_SIZE];           /* the job that it is about, for the log; "" = none */
+    /* for the log, when evhttp may have forgotten the request: */
+    char address[ADDRESS_SIZE]; /* of the peer */
+    enum evhttp_cmd_type method;
+    char path[LOGGED_PATH_SIZE];          /* the head of the path */
     void (*admitted)(struct exchange *x); /* of the gate */
     exchange_got *on_job;                 /* of jobs_get */
     void *user;                           /* the handler's own */
@@ -65,6 +76,9 @@ struct exchange {
 struct server *server_new(struct api *a, const struct route *routes, const struct listen_address *address,
     char bound[LISTEN_TEXT_SIZE], struct error *e) MUST_CHECK;
 
+/* Says Connection: close from now on. */
+void server_drain(struct server *s);
+
 /* Stops accepting connections, and says Connection: close from now on. */
 void server_close(struct server *s);
 
@@ -77,6 +91,12 @@ struct server *server_free(struct server *s);
 /* ---- what a handler needs ---- */
 
 struct metrics *exchange_metrics(const struct exchange *x); /* of its loop */
+
+/* The path as it came, percent-encoded, without the query. Borrowed until the answer. */
+const char *exchange_path(const struct exchange *x);
+
+/* Says which job the request is about. */
+void exchange_note_job(struct exchange *x, const char *id);
 
 /* The request's body as one stretch; valid until the answer. */
 const char *exchange_body(struct exchange *x, size_t *length);

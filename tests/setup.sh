@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 # package, and behind the colon the command that stands for it (- : only the package itself will do)
 compile="gcc:gcc libc6-dev:- make:make pkg-config:pkg-config libevent-dev:- libjansson-dev:- libhiredis-dev:-
-         libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:-"
+         libcurl4-openssl-dev:- libexpat1-dev:- libssl-dev:- libjose-dev:- zlib1g-dev:-"
 build="$compile redis-server:redis-server curl:curl ca-certificates:- tzdata:- jq:jq procps:ps imagemagick:identify"
 # shellcheck disable=SC2034 # used by name
 dockerfile="$compile check:- openssl:openssl redis-server:redis-server ca-certificates:- tzdata:- jq:jq procps:ps"

@@ -167,6 +167,7 @@ void outcome_reply(struct exchange *x, const struct job *job, enum outcome_form 
 {
     struct prefer prefer;
 
+    exchange_note_job(x, job->id.text);
     read_preference(x, form, &prefer);
     if (prefer.respond_async && !prefer.has_wait)
         exchange_add_header(x, "Preference-Applied", "respond-async");

@@ -27,7 +27,8 @@ struct connection {
     struct evbuffer_cb_entry *input_entry;
     struct error_watch *watch;
     struct timer deadline;
-    size_t timed; /* the count of heads when the deadline was set */
+    bool is_timed; /* the deadline is that of a request that is not whole yet */
+    size_t timed;  /* the count of heads when the deadline was set */
     bool is_feeding;
     bool is_closing; /* the last answer is being written */
     connection_closed *on_close;
@@ -195,6 +196,7 @@ static bool meet(struct connection *n)
     file_by_fd(c, n);
     evhttp_connection_set_closecb(n->http, on_closed, n);
     bufferevent_decref(b);
+    timer_start(&n->deadline, c->limits.idle_timeout_ms);
     return true;
 }
 
@@ -250,8 +252,10 @@ static void set_deadline(struct connection *n)
     bool is_head = n->reader.state == READER_HEAD;
 
     if (!reader_is_waiting(&n->reader)) {
+        n->is_timed = false;
         timer_stop(&n->deadline);
-    } else if (!timer_is_running(&n->deadline) || n->timed != n->reader.requests) {
+    } else if (!n->is_timed || n->timed != n->reader.requests) {
+        n->is_timed = true;
         n->timed = n->reader.requests;
         timer_start(&n->deadline, is_head ? l->head_timeout_ms : l->body_timeout_ms);
     }
@@ -353,7 +357,7 @@ static void on_deadline(void *arg)
     bool is_head = n->reader.state == READER_HEAD;
     struct error e;
 
-    if (n->is_closing) {
+    if (n->is_closing || !reader_is_waiting(&n->reader)) {
         close_now(n);
         return;
     }

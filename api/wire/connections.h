@@ -23,6 +23,7 @@ struct connection_limits {
     int64_t count_max;
     int64_t per_address_max; /* 0 = as many as count_max; of IPv6 an address is its first 64 bits */
     int64_t body_max;
+    int64_t idle_timeout_ms; /* until the first byte of the first request; of TLS with its greeting */
     int64_t head_timeout_ms; /* from a request's first byte to the end of its head */
     int64_t body_timeout_ms; /* from there to the end of its body */
 };

@@ -465,7 +465,6 @@ static const struct {
     {"PUT", "/v1/jobs", 405, "bad_method", "POST"},
     {"DELETE", "/v1/jobs", 405, "bad_method", "POST"},
     {"PATCH", "/v1/jobs", 405, "bad_method", "POST"},
-    {"OPTIONS", "/v1/jobs", 405, "bad_method", "POST"},
     {"POST", "/v1/jobs/x", 405, "bad_method", "GET, HEAD"},
     {"PUT", "/v1/jobs/x", 405, "bad_method", "GET, HEAD"},
     {"PATCH", "/v1/jobs/x/result", 405, "bad_method", "GET, HEAD"},

@@ -40,7 +40,9 @@ static bool add_parameter(const char *text, size_t length, char parameter[PARAME
 
     if (!decode_parameter(text, length, one) || used + strlen(one) + 2 > PARAMETER_SIZE)
         return false;
-    snprintf(parameter + used, PARAMETER_SIZE - used, "%s%s", used ? "/" : "", one);
+    if (used)
+        parameter[used++] = '/';
+    memcpy(parameter + used, one, strlen(one) + 1);
     return true;
 }
 

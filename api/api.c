@@ -61,7 +61,7 @@ struct api *api_new(struct loop *l, const struct config *config, const struct li
     metrics_set(a->metrics, METRIC_REDIS_UP, 0);
     metrics_set(a->metrics, METRIC_JOBS_SUBMITTED, 0);
     a->store = blob_store_open(l, config, e);
-    if (!a->store || !connect_redis(a, e))
+    if (!a->store || !guard_parse(config->callback_allow, &a->callback_guard, e) || !connect_redis(a, e))
         return api_free(a);
     a->lookout = lookout_new(l, config, a->queue, a->metrics);
     a->gate = gate_new(&(struct gate_parts){l, config, a->queue, a->metrics}, e);

@@ -14,6 +14,7 @@
 #include "common/base/config.h"
 #include "common/base/id.h"
 #include "common/blob/blob.h"
+#include "common/net/guard.h"
 #include "common/net/listen.h"
 #include "common/net/loop.h"
 #include "common/net/metrics.h"
@@ -28,6 +29,7 @@ struct api {
     struct metrics *metrics;
     struct redis *redis;
     struct queue *queue;
+    struct guard callback_guard;
     struct backpressure *backpressure;
     struct durability *durability;
     struct blob_store *store;

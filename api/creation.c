@@ -1,3 +1,4 @@
+#include "api/admission.h"
 #include "api/api.h"
 #include "api/backpressure.h"
 #include "api/intake.h"
@@ -50,6 +51,7 @@ static void reply_accepted(struct creation *c)
     c->job.state = c->job.due_ms ? JOB_SCHEDULED : JOB_QUEUED;
     c->job.spec = c->submission.spec;
     c->submission.spec.metadata = NULL;
+    c->submission.spec.callback_url = NULL;
     metrics_add(x->api->metrics, METRIC_JOBS_SUBMITTED, 1);
     if (c->memo_s)
         exchange_add_header(x, "Cache-Status", "jobgate; fwd=miss; stored");
@@ -389,7 +391,7 @@ static void create(struct exchange *x, enum outcome_form form)
     c->exchange = x;
     c->form = form;
     complaints_init(&complaints);
-    if (!read(x, &c->submission, &complaints, &e) || !intake_check_type(x, &c->submission, &complaints, &e)) {
+    if (!read(x, &c->submission, &complaints, &e) || !admission_check(x, &c->submission, &complaints, &e)) {
         jobs_log_failure(x, "a submission", &e);
         exchange_problem(x, &e, complaints.text.data);
         free_creation(c);

@@ -1,7 +1,7 @@
 #include "api/intake.h"
 #include "api/api.h"
 
-enum { KEY_MAX = 255, KNOWN_TYPES_MAX = 8192 };
+enum { KEY_MAX = 255 };
 
 static struct hash_part part(const char *text)
 {
@@ -44,20 +44,6 @@ bool intake_check_encoding(struct exchange *x, struct error *e)
     exchange_add_header(x, "Accept-Encoding", "identity");
     return error_set(e, ERROR_BAD_ENCODING,
         "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
-}
-
-bool intake_check_type(
-    const struct exchange *x, const struct submission *s, struct complaints *c, struct error *e)
-{
-    AUTO_BUF struct buf why = BUF(KNOWN_TYPES_MAX);
-
-    if (types_admit(x, s->spec.type, &why))
-        return true;
-    if (s->is_raw)
-        complain_parameter(c, "type", why.data);
-    else
-        complain_pointer(c, "", "type", why.data);
-    return complaints_check(c, e);
 }
 
 bool intake_admit(const struct exchange *x, struct submission *s, struct error *e)

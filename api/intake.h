@@ -21,10 +21,6 @@ bool intake_read_key(struct exchange *x, struct idempotency *out, struct error *
 /* Fails: BAD_ENCODING for a body that is compressed or the like; Accept-Encoding is then set. */
 bool intake_check_encoding(struct exchange *x, struct error *e) MUST_CHECK;
 
-/* Whether anybody could run it. Fails: INVALID, with the complaint. */
-bool intake_check_type(
-    const struct exchange *x, const struct submission *s, struct complaints *c, struct error *e) MUST_CHECK;
-
 /* Makes it the caller's. Fails: FORBIDDEN when that one may not use its queue or type. */
 bool intake_admit(const struct exchange *x, struct submission *s, struct error *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 #include "api/jobs.h"
 #include "api/api.h"
-#include "api/resource.h"
+#include "common/job/resource.h"
 #include "api/routes.h"
 #include "common/base/json.h"
 #include "common/base/log.h"

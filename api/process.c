@@ -65,6 +65,7 @@ void process_check(const struct config *config, struct buf *mistakes)
 {
     struct listen_address address;
     struct redis_url url;
+    struct guard guard;
     struct loop *loop;
     struct blob_store *store;
     struct error e;
@@ -77,6 +78,8 @@ void process_check(const struct config *config, struct buf *mistakes)
         config_mistake(mistakes, "OPS_LISTEN", e.text);
     if (*config->redis_url && !redis_url_parse(config->redis_url, &url, &e))
         config_mistake(mistakes, "REDIS_URL", e.text);
+    if (!guard_parse(config->callback_allow, &guard, &e))
+        config_mistake(mistakes, "CALLBACK_ALLOW", e.text);
     loop = loop_new();
     store = loop ? blob_store_open(loop, config, &e) : NULL;
     if (loop && !store)

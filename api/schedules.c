@@ -1,4 +1,5 @@
 /* /v1/schedules: what workers submit again and again. A schedule belongs to whoever wrote it. */
+#include "api/admission.h"
 #include "api/api.h"
 #include "api/jobs.h"
 #include "api/query.h"
@@ -208,17 +209,27 @@ static void on_registered(void *arg, bool is_known, const struct error *e)
 /* Text and record of the schedule. The job is its owner's, also when an admin writes it. */
 static bool fill(struct request *r, struct error *e)
 {
-    const struct caller *caller = r->exchange->caller;
     struct submission *job = &r->form.job;
 
     snprintf(job->spec.owner, sizeof(job->spec.owner), "%.*s", (int)(r->name - r->key - 1), r->key);
-    if (!caller_may_use_queue(caller, job->queue, e) || !caller_may_use_type(caller, job->spec.type, e))
+    if (!caller_may_use_queue(r->exchange->caller, job->queue, e) ||
+        !caller_may_use_type(r->exchange->caller, job->spec.type, e))
         return false;
     schedule_form_write(&r->form, r->name, job->spec.owner, clock_unix_ms(), &r->text);
     if (r->text.length > SCHEDULE_TEXT_MAX || buf_is_overflown(&r->text))
         return error_set(e, ERROR_TOO_BIG,
             "a schedule may have %d bytes: give the job a reference to its data", (int)SCHEDULE_TEXT_MAX);
     return record_encode_new(&job->spec, job->payload, job->payload_length, &r->record, e);
+}
+
+static bool admit(const struct request *r, struct complaints *c, struct error *e)
+{
+    bool is_admitted;
+
+    c->prefix = "/job";
+    is_admitted = admission_check(r->exchange, &r->form.job, c, e);
+    c->prefix = "";
+    return is_admitted;
 }
 
 void schedules_write(struct exchange *x)
@@ -232,7 +243,7 @@ void schedules_write(struct exchange *x)
     if (!r)
         return;
     complaints_init(&complaints);
-    if (!schedule_form_read(body, length, &r->form, &complaints, &e)) {
+    if (!schedule_form_read(body, length, &r->form, &complaints, &e) || !admit(r, &complaints, &e)) {
         exchange_problem(x, &e, complaints.text.data);
         end(r);
     } else if (!fill(r, &e) || !queue_register(x->api->queue, r->form.job.queue, x->api->config->queues_max,

@@ -3,6 +3,8 @@
 #include "common/base/json.h"
 #include "common/base/mem.h"
 
+#include <strings.h>
+
 enum {
     TIMEOUT_MAX_S = 86400,
     ATTEMPTS_MAX = 100,
@@ -137,6 +139,32 @@ static void set_unique_key(const struct option_context *o, json_t *value)
         memcpy(o->out->unique_key, text, length + 1);
 }
 
+/* A URL as an HTTP client takes it. Where it may lead is not known here. */
+static bool is_callback_url(const char *text)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(text);
+    const char *scheme = uri ? evhttp_uri_get_scheme(uri) : NULL;
+    const char *host = uri ? evhttp_uri_get_host(uri) : NULL;
+    bool is_url = scheme && (strcasecmp(scheme, "https") == 0 || strcasecmp(scheme, "http") == 0) && host &&
+                  *host && !evhttp_uri_get_userinfo(uri) && !evhttp_uri_get_fragment(uri);
+
+    if (uri)
+        evhttp_uri_free(uri);
+    return is_url;
+}
+
+static void set_callback_url(const struct option_context *o, json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t length = json_string_length(value);
+
+    if (!text || length == 0 || length > CALLBACK_URL_MAX || strlen(text) != length || !is_callback_url(text))
+        complain_here(o, "is not a URL of up to 2048 bytes such as https://example.com/hook, without user, "
+                         "password and fragment");
+    else if (!o->out->spec.callback_url)
+        o->out->spec.callback_url = mem_strdup(text);
+}
+
 static bool is_metadata_name(const char *name)
 {
     size_t length = strlen(name);
@@ -189,6 +217,7 @@ static const struct option {
     {"expires_at", false, false, set_expires_at},
     {"unique_key", false, false, set_unique_key},
     {"payload_ref", false, false, set_payload_ref},
+    {"callback_url", false, false, set_callback_url},
     {"metadata", false, true, set_metadata},
 };
 
@@ -241,8 +270,9 @@ static void read_members(json_t *document, struct submission *out, struct compla
         if (option)
             option->set(&context, value);
         else if (strcmp(name, "payload") != 0)
-            complain_here(&context, "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, "
-                                    "run_at, expires_at, unique_key, payload_ref and metadata are");
+            complain_here(&context,
+                "is not known: type, payload, queue, timeout_s, max_attempts, delay_s, "
+                "run_at, expires_at, unique_key, payload_ref, callback_url and metadata are");
     }
     if (!json_object_get(document, "type"))
         complain_pointer(c, "", "type", "is missing: the name of the job type to run");
@@ -281,8 +311,9 @@ static void read_parameter(const struct evkeyval *pair, struct submission *out, 
     struct error e;
 
     if (!option || option->is_body_only) {
-        complain_here(&context, "is not known: type, queue, timeout_s, max_attempts, delay_s, run_at, "
-                                "expires_at, unique_key and payload_ref are; the body is the payload");
+        complain_here(&context,
+            "is not known: type, queue, timeout_s, max_attempts, delay_s, run_at, "
+            "expires_at, unique_key, payload_ref and callback_url are; the body is the payload");
         return;
     }
     value = option->is_number ? json_parse(pair->value, strlen(pair->value), &e) : json_string(pair->value);

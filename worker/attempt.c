@@ -147,13 +147,13 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
         return;
     }
     attempt_fill_meta(a);
-    a->handler = handlers_find(w->handlers, a->job.spec.type);
+    a->handler = worker_find_handler(w, a->job.spec.type);
     if (!a->handler) {
         attempt_park(a);
         return;
     }
     handler_keep(a->handler);
-    if (a->job.attempt > 1)
+    if (a->job.attempt > 1 && !handler_keeps_inline(a->handler))
         attempt_look(a);
     else
         attempt_run(a);

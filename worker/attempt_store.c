@@ -98,8 +98,9 @@ void attempt_finish(struct attempt *a)
         attempt_settle(a);
     } else if (a->upload) {
         attempt_finish_stream(a);
-    } else if (config->result_store == RESULT_STORE_LARGE &&
-               a->output.length <= (size_t)config->inline_result_max) {
+    } else if (handler_keeps_inline(a->handler) ||
+               (config->result_store == RESULT_STORE_LARGE &&
+                   a->output.length <= (size_t)config->inline_result_max)) {
         a->result.size = (int64_t)a->output.length;
         a->result.is_inline = true;
         attempt_settle(a);

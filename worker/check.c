@@ -1,4 +1,5 @@
 #include "common/net/listen.h"
+#include "worker/handlers/callback.h"
 #include "worker/queues.h"
 #include "worker/worker.h"
 
@@ -47,6 +48,7 @@ void worker_check(const struct config *config, struct buf *mistakes)
         config_mistake(mistakes, "REDIS_URL", e.text);
     if (*config->worker_queues)
         check_queues(config, mistakes);
+    callback_check(config, mistakes);
     if (loop) {
         check_store(loop, config, mistakes);
         if (*config->handlers_file)

@@ -5,6 +5,7 @@
 #include "common/queue/scripts.h"
 #include "worker/attempt.h"
 #include "worker/audit.h"
+#include "worker/callbacks.h"
 #include "worker/lease.h"
 #include "worker/settler.h"
 #include "worker/upkeep.h"
@@ -25,6 +26,7 @@ struct consumer {
     struct lease *lease;
     struct upkeep *upkeep;
     struct audit *audit;
+    struct callbacks *callbacks;
     char name[WORKER_ID_SIZE]; /* the worker's id, and behind it how often it was reaped */
     unsigned reaped_count;
     bool is_reaped;        /* a new name is taken as soon as nothing is under way under the old one */
@@ -395,12 +397,14 @@ void consumer_redis_ready(struct consumer *c)
     lease_resume(c->lease);
     upkeep_begin(c->upkeep);
     audit_begin(c->audit);
+    callbacks_begin(c->callbacks);
 }
 
 void consumer_redis_lost(struct consumer *c)
 {
     upkeep_end(c->upkeep);
     audit_end(c->audit);
+    callbacks_end(c->callbacks);
     consumer_doubt(c);
 }
 
@@ -518,6 +522,7 @@ struct consumer *consumer_new(struct worker *w, const char *queue)
         w->loop, w->queue, &c->shard, w->config->lease_ms, w->config->worker_concurrency, &lease_events, c);
     c->upkeep = upkeep_new(w, &c->shard, c->lease);
     c->audit = audit_new(w, &c->shard);
+    c->callbacks = callbacks_new(w, &c->shard);
     snprintf(c->name, sizeof(c->name), "%s", w->id);
     lease_begin(c->lease, c->name);
     if (!redis_url_parse(w->config->redis_url, &url, &e))
@@ -540,6 +545,7 @@ struct consumer *consumer_free(struct consumer *c)
     c->lease = lease_free(c->lease);
     c->upkeep = upkeep_free(c->upkeep);
     c->audit = audit_free(c->audit);
+    c->callbacks = callbacks_free(c->callbacks);
     timer_stop(&c->doubt_again);
     timer_stop(&c->rest);
     free(c);

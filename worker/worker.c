@@ -6,9 +6,11 @@
 #include "common/base/version.h"
 #include "common/queue/scripts.h"
 #include "worker/attempt.h"
+#include "worker/callbacks.h"
 #include "worker/consumer.h"
 #include "worker/disposal.h"
 #include "worker/orphans.h"
+#include "worker/handlers/callback.h"
 #include "worker/queues.h"
 #include "worker/retention.h"
 #include "worker/scheduler.h"
@@ -17,7 +19,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LAST_WORD_MS = 3000, HOST_MAX = 32, STRAY_SHOWN_MAX = 80 };
+enum { CALLBACK_WATCH_MS = 30000, LAST_WORD_MS = 3000, HOST_MAX = 32, STRAY_SHOWN_MAX = 80 };
 
 static const struct log_context log_context = {.component = "worker"};
 
@@ -100,6 +102,66 @@ void worker_consumer_left(struct worker *w)
     worker_pump(w);
 }
 
+/* ---- handlers ---- */
+
+const struct handler *worker_find_handler(const struct worker *w, const char *type)
+{
+    const struct handler *own = handlers_find(w->own_handlers, type);
+
+    return own ? own : handlers_find(w->handlers, type);
+}
+
+static bool make_own_handlers(struct worker *w, struct error *e)
+{
+    w->callback_sender = callback_sender_new(w->loop, w->config, e);
+    if (!w->callback_sender)
+        return false;
+    w->own_handlers = callback_handlers(w->loop, CALLBACK_TYPE, w->callback_sender);
+    return true;
+}
+
+/* ---- the queue of callbacks ---- */
+
+static void add_consumer(struct worker *w, const char *queue, int weight)
+{
+    w->shares = mem_realloc(w->shares, (w->consumer_count + 1) * sizeof(*w->shares));
+    w->shares[w->consumer_count] = (struct share){.weight = weight};
+    w->consumers = mem_realloc(w->consumers, (w->consumer_count + 1) * sizeof(struct consumer *));
+    w->consumers[w->consumer_count++] = consumer_new(w, queue);
+}
+
+void worker_serve_callbacks(struct worker *w)
+{
+    if (w->serves_callbacks || w->is_draining)
+        return;
+    w->serves_callbacks = true;
+    log_info(&log_context, "queue " CALLBACK_QUEUE " is served too: jobs name a callback_url");
+    add_consumer(w, CALLBACK_QUEUE, 1);
+    if (redis_is_ready(w->redis))
+        consumer_redis_ready(w->consumers[w->consumer_count - 1]);
+    worker_pump(w);
+}
+
+static void on_callbacks_seen(void *arg, const struct queue_overview *overview, const struct error *e)
+{
+    if (!e && overview->submitted_total > 0)
+        worker_serve_callbacks(arg);
+}
+
+/* Whoever put callbacks on the queue serves it; this is for when that one is gone. */
+static void watch_callbacks(void *arg)
+{
+    static const struct shard shard = {.queue = CALLBACK_QUEUE};
+    struct worker *w = arg;
+    struct error e;
+
+    if (w->serves_callbacks || w->is_draining)
+        return;
+    timer_start(&w->callback_watch, CALLBACK_WATCH_MS);
+    if (!queue_overview(w->queue, &shard, on_callbacks_seen, w, &e))
+        log_debug(&log_context, "whether there are callbacks is asked later: %s", e.text);
+}
+
 /* ---- what comes and goes ---- */
 
 static void on_redis_ready(void *arg)
@@ -110,8 +172,10 @@ static void on_redis_ready(void *arg)
     metrics_add(w->metrics, METRIC_REDIS_CONNECTS, 1);
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_redis_ready(w->consumers[i]);
-    if (!w->is_draining)
+    if (!w->is_draining) {
         scheduler_begin(w->scheduler);
+        timer_start(&w->callback_watch, 0);
+    }
     publisher_tell(w->publisher);
     orphans_begin(w->orphans);
     worker_pump(w);
@@ -276,10 +340,8 @@ static void add_consumers(struct worker *w)
     struct error e;
 
     while (queues_next(w->config->worker_queues, w->consumer_count, &entry, &e)) {
-        w->shares = mem_realloc(w->shares, (w->consumer_count + 1) * sizeof(*w->shares));
-        w->shares[w->consumer_count] = (struct share){.weight = entry.weight};
-        w->consumers = mem_realloc(w->consumers, (w->consumer_count + 1) * sizeof(struct consumer *));
-        w->consumers[w->consumer_count++] = consumer_new(w, entry.name);
+        add_consumer(w, entry.name, entry.weight);
+        w->serves_callbacks = w->serves_callbacks || strcmp(entry.name, CALLBACK_QUEUE) == 0;
     }
 }
 
@@ -311,9 +373,10 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
     w->metrics = metrics_new();
     name_worker(w->id);
     timer_init(&w->pump, loop, pump_all, w);
+    timer_init(&w->callback_watch, loop, watch_callbacks, w);
     timer_init(&w->drain_deadline, loop, on_drain_deadline, w);
     w->store = blob_store_open(loop, config, e);
-    if (!w->store || !load_handlers(w, e) || !start_ops(w, e))
+    if (!w->store || !load_handlers(w, e) || !make_own_handlers(w, e) || !start_ops(w, e))
         return worker_free(w);
     w->disposal = disposal_new(w->store);
     w->store_health = blob_health_new(loop, w->store, w->metrics, "worker", on_store_up, w);
@@ -355,8 +418,11 @@ struct worker *worker_free(struct worker *w)
     w->disposal = disposal_free(w->disposal);
     w->store = blob_store_free(w->store);
     w->handlers = handlers_free(w->handlers);
+    w->own_handlers = handlers_free(w->own_handlers);
+    w->callback_sender = callback_sender_free(w->callback_sender);
     w->ops = ops_free(w->ops);
     timer_stop(&w->pump);
+    timer_stop(&w->callback_watch);
     timer_stop(&w->drain_deadline);
     w->metrics = metrics_free(w->metrics);
     free(w);

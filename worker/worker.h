@@ -41,6 +41,8 @@ struct worker {
     struct disposal *disposal;
     struct orphans *orphans;
     struct handlers *handlers;
+    struct handlers *own_handlers; /* of jobgate's own types */
+    struct callback_sender *callback_sender;
     struct scheduler *scheduler;
     struct retention *retention; /* NULL without */
     struct publisher *publisher;
@@ -51,6 +53,8 @@ struct worker {
     size_t attempt_count;
     size_t reserved_count; /* slots kept for ids that are on their way */
     struct timer pump;
+    struct timer callback_watch; /* looks whether the queue of callbacks has to be served */
+    bool serves_callbacks;
     bool is_draining;
     struct timer drain_deadline;
     bool is_past_deadline;
@@ -72,6 +76,12 @@ void worker_pump(struct worker *w);
 
 /* For queue_on_stray; arg is the worker. */
 void worker_on_stray(void *worker, const struct shard *shard, const char *text, size_t length);
+
+/* The handler of a type, of the file or jobgate's own; NULL when there is none. Borrowed. */
+const struct handler *worker_find_handler(const struct worker *w, const char *type);
+
+/* Serves the queue of callbacks from now on, beside those of WORKER_QUEUES; harmless when it does. */
+void worker_serve_callbacks(struct worker *w);
 
 /* An attempt ended and is gone. */
 void worker_attempt_ended(struct worker *w);

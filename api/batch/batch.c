@@ -6,6 +6,7 @@
  * unique_key are sent each by itself, many in one turn (single.c). Reading waits while enough is under way.
  */
 #include "api/batch/batch.h"
+#include "api/admission.h"
 #include "api/api.h"
 #include "api/batch/single.h"
 #include "api/jobs.h"
@@ -331,7 +332,7 @@ static void read_item(struct batch *b, size_t item, const struct json_span *text
     complaints.prefix = prefix;
     if (!submission_from_json(text->text, text->length, &s, &complaints, &e)) {
         verdicts_refuse(b->verdicts, item, &e, complaints.text.data);
-    } else if (!intake_check_type(b->exchange, &s, &complaints, &e) || !intake_admit(b->exchange, &s, &e)) {
+    } else if (!admission_check(b->exchange, &s, &complaints, &e) || !intake_admit(b->exchange, &s, &e)) {
         verdicts_refuse(b->verdicts, item, &e, complaints.text.data);
         submission_release(&s);
     } else {

@@ -36,6 +36,9 @@ struct id_generator {
     size_t pool_left;
 };
 
+/* Names of queues and types that begin so are jobgate's own: no caller submits to them. */
+#define RESERVED_PREFIX "jobgate-"
+
 /* Whether text matches [a-z0-9][a-z0-9_-]{0,62}. */
 bool name_is_valid(const char *text, size_t length);
 

@@ -1,8 +1,10 @@
 #include "common/net/http_client.h"
 #include "common/base/mem.h"
+#include "common/net/guard.h"
 
 #include <curl/curl.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 /* Easy handles kept for the next call: a new one costs several times what the setting of one call's options
  * does. */
@@ -27,6 +29,7 @@ struct http_call {
     bool has_head; /* the final one, to its end */
     size_t head_bytes;
     bool is_too_big;
+    bool is_guarded; /* an address was refused */
     bool is_cancelled;
     char curl_error[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_call) link;      /* in client->calls or client->spare */
@@ -47,6 +50,7 @@ struct http_client {
     CURLM *multi;
     int max_idle_s;
     char *no_proxy;
+    const struct guard *guard; /* NULL: any address will do */
     struct timer curl_timer;
     struct timer wish_timer;
     bool is_in_curl; /* one of curl's callbacks may be running */
@@ -143,6 +147,25 @@ static size_t on_body(char *data, size_t size, size_t length, void *arg)
     return call->is_cancelled ? 0 : length;
 }
 
+/* Makes the socket for a connection to an address that a name resolved to, or that stands in the URL. */
+static curl_socket_t open_guarded(void *arg, curlsocktype UNUSED(purpose), struct curl_sockaddr *address)
+{
+    struct http_call *call = arg;
+
+    if (!guard_allows(call->client->guard, &address->addr)) {
+        call->is_guarded = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static void set_guard(CURL *easy, struct http_call *call)
+{
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_guarded);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+}
+
 /* What is the same for every call. */
 static void set_fixed_options(CURL *easy, struct http_call *call)
 {
@@ -167,6 +190,8 @@ static void set_fixed_options(CURL *easy, struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    if (call->client->guard)
+        set_guard(easy, call);
 }
 
 /* A call with nothing of its last use left, made or taken from the spare ones. */
@@ -188,7 +213,7 @@ static struct http_call *take_call(struct http_client *c)
     }
     TAILQ_INSERT_TAIL(&c->calls, call, link);
     call->response = (struct http_response){.call = call};
-    call->has_head = call->is_too_big = call->is_cancelled = false;
+    call->has_head = call->is_too_big = call->is_cancelled = call->is_guarded = false;
     call->head_bytes = 0;
     call->curl_error[0] = '\0';
     return call;
@@ -343,6 +368,8 @@ static void explain(const struct http_call *call, CURLcode code, struct error *e
         error_set(e, ERROR_TIMEOUT, "%s", why);
     else if (code == CURLE_OK)
         error_set(e, ERROR_STORE_AWAY, "the answer broke off in its head");
+    else if (call->is_guarded && code == CURLE_COULDNT_CONNECT)
+        error_set(e, ERROR_STORE_AWAY, "it leads to an address that must not be reached (CALLBACK_ALLOW)");
     else if (is_bad_url(call, code))
         error_set(e, ERROR_INVALID, "%s", why);
     else
@@ -514,6 +541,11 @@ struct http_client *http_client_new(struct loop *loop, int connections, int max_
     curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)connections);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)connections);
     return c;
+}
+
+void http_client_guard(struct http_client *c, const struct guard *g)
+{
+    c->guard = g;
 }
 
 struct http_client *http_client_free(struct http_client *c)

@@ -61,6 +61,12 @@ struct http_events {
  * with a reset). Call it before other threads start. */
 struct http_client *http_client_new(struct loop *loop, int connections, int max_idle_s);
 
+struct guard;
+
+/* From now on connections are made to addresses that g (borrowed) allows, and never through a proxy: for URLs
+ * that come from callers. What is refused ends with STORE_AWAY, and says so. Call it before http_send. */
+void http_client_guard(struct http_client *c, const struct guard *g);
+
 /* Cancels what is under way without calling its on_done. Not from inside a callback of a call. Takes NULL;
  * returns NULL. */
 struct http_client *http_client_free(struct http_client *c);

@@ -124,6 +124,12 @@ void key_events(const struct shard *shard, struct key *out)
     append_text(out, "events");
 }
 
+void key_callbacks(const struct shard *shard, struct key *out)
+{
+    begin(shard, out);
+    append_text(out, "callbacks");
+}
+
 void key_job_pattern(const struct shard *shard, struct key *out)
 {
     begin(shard, out);

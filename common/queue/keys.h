@@ -36,6 +36,7 @@ void key_batch(
 
 /* The channel on which the scripts say which jobs of the shard have changed (lua/lib/events.lua). */
 void key_events(const struct shard *shard, struct key *out);
+void key_callbacks(const struct shard *shard, struct key *out);
 
 /* The pattern that all job keys of a shard match, for SCAN. */
 void key_job_pattern(const struct shard *shard, struct key *out);

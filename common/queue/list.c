@@ -12,6 +12,7 @@ static const struct {
     [PLACE_HELD] = {key_held, "LRANGE", "q", true},
     [PLACE_SCHEDULED] = {key_scheduled, "ZRANGE", "s", false},
     [PLACE_DEAD] = {key_dead, "ZREVRANGE", "d", false},
+    [PLACE_CALLBACKS] = {key_callbacks, "ZRANGE", "", false},
 };
 
 void queue_on_listed(void *arg, const redisReply *reply, const struct error *e)
@@ -110,5 +111,18 @@ bool queue_purge(struct queue *q, const struct shard *shard, enum place place, i
     redis_request_add_text(&q->request, places[place].state);
     redis_request_add_int(&q->request, retention_s);
     queue_add_ids(q, ids, count);
+    return queue_send(q, 0, queue_on_counted, p, e);
+}
+
+bool queue_forget_callback(
+    struct queue *q, const struct job_id *id, queue_counted *done, void *arg, struct error *e)
+{
+    struct pending *p = queue_pending(arg);
+
+    p->done.counted = done;
+    redis_request_begin(&q->request, 3);
+    redis_request_add_text(&q->request, "ZREM");
+    ADD_KEYS(q, &id->shard, key_callbacks);
+    redis_request_add_text(&q->request, id->text);
     return queue_send(q, 0, queue_on_counted, p, e);
 }

@@ -206,12 +206,17 @@ enum place {
     PLACE_READY,     /* waiting to run; oldest first */
     PLACE_HELD,      /* the same while the queue is paused */
     PLACE_SCHEDULED, /* the next due first */
-    PLACE_DEAD       /* the one that died last first */
+    PLACE_DEAD,      /* the one that died last first */
+    PLACE_CALLBACKS  /* ended, and its caller is still to be told; the first first. Not for queue_purge */
 };
 
 /* Up to count ids from the offset-th on. */
 bool queue_list(struct queue *q, const struct shard *shard, enum place place, size_t offset, size_t count,
     queue_listed *done, void *arg, struct error *e) MUST_CHECK;
+
+/* The end of this job is on its way to its caller: it leaves PLACE_CALLBACKS. */
+bool queue_forget_callback(
+    struct queue *q, const struct job_id *id, queue_counted *done, void *arg, struct error *e) MUST_CHECK;
 
 bool queue_records(struct queue *q, const struct job_id *ids, size_t count, queue_records_got *done,
     void *arg, struct error *e) MUST_CHECK;

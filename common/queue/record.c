@@ -69,6 +69,8 @@ static void write_spec(const struct job_spec *spec, struct buf *b)
         write_int_member(b, "payload_size", spec->payload_size);
     if (spec->payload_parts)
         write_int_member(b, "payload_parts", spec->payload_parts);
+    if (spec->callback_url)
+        json_write_member(b, "callback_url", spec->callback_url);
     if (spec->metadata) {
         buf_append_text(b, ",\"metadata\":");
         json_write_value(b, spec->metadata);
@@ -164,6 +166,7 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
     AUTO(json) json_t *object = json_parse(text, length, e);
     int64_t max_attempts = 0;
     int64_t payload_parts = 0;
+    const json_t *callback;
 
     memcpy(spec->content_type, CONTENT_TYPE_JSON, sizeof(CONTENT_TYPE_JSON));
     if (!json_is_object(object))
@@ -186,6 +189,10 @@ static bool decode_spec(const char *text, size_t length, struct job_spec *spec, 
         return bad(e, "its payload_size or payload_parts is out of range");
     spec->payload_parts = (int)payload_parts;
     spec->max_attempts = (int)max_attempts;
+    callback = json_object_get(object, "callback_url");
+    if (callback && (!json_is_string(callback) || json_string_length(callback) > CALLBACK_URL_MAX))
+        return bad(e, "its callback_url is no text of up to 2048 bytes");
+    spec->callback_url = callback ? mem_strdup(json_string_value(callback)) : NULL;
     spec->metadata = json_object_get(object, "metadata");
     if (spec->metadata && !is_object_of_texts(spec->metadata)) {
         spec->metadata = NULL;
@@ -312,7 +319,9 @@ int record_attempt(const char *text, size_t length)
 void job_spec_release(struct job_spec *spec)
 {
     json_decref(spec->metadata);
+    free(spec->callback_url);
     spec->metadata = NULL;
+    spec->callback_url = NULL;
 }
 
 void job_release(struct job *job)

@@ -11,7 +11,8 @@
  *     bytes 8-9   length of the spec
  *     bytes 10-11 length of the status
  *     spec        JSON: what the job is: type, and what differs from the defaults of content_type, timeout_s,
- *                 owner, traceparent, max_attempts, expires_at (Unix ms), metadata
+ *                 owner, traceparent, max_attempts, expires_at (Unix ms), callback_url,
+ *                 metadata
  *     status      JSON: where it stands; empty while it is queued: worker, started_at,
  *                 finished_at, due_at (Unix ms), result, error (of the last try)
  *     payload     the rest: the caller's bytes; of a job that succeeded, its result where that is kept inline
@@ -54,6 +55,7 @@ enum {
     TRACEPARENT_SIZE = 56,
     MD5_SIZE = 25, /* base64 with its NUL */
     METADATA_MAX = 8192,
+    CALLBACK_URL_MAX = 2048,
     RECORD_OVERHEAD_MAX = 12 + 2 * 65535,
 };
 
@@ -68,6 +70,7 @@ struct job_spec {
     int64_t timeout_s;                    /* 0 = the type's own */
     int64_t expires_ms;                   /* Unix time; not started by then it is dead; 0 = never */
     int max_attempts;                     /* 0 = the type's own */
+    char *callback_url;                   /* who is told when it has ended; NULL = nobody; owned */
     int64_t payload_size; /* bytes of a payload that lies in the blob store; 0 = it is in the record */
     int payload_parts;    /* in how many blobs, when it was uploaded in parts; 0 = in one */
     json_t *metadata;     /* an object of texts, or NULL; owned */

@@ -66,7 +66,12 @@ struct retry_policy {
     int max_crashes;  /* tries in which the handler may die */
     int64_t delay_ms; /* before the second try; it doubles with each */
     int64_t delay_max_ms;
+    const int64_t *delays_ms; /* instead of these two: before each try but the first, static; or NULL */
+    int delay_count;
 };
+
+/* Whether what it makes stays in the job's record, whatever RESULT_STORE says. */
+bool handler_keeps_inline(const struct handler *h);
 
 /* Borrowed. */
 const struct retry_policy *handler_retry_policy(const struct handler *h);

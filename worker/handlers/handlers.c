@@ -105,6 +105,8 @@ static void parse_type(struct handlers *all, struct handler *h, const char *type
 {
     if (!name_is_valid(type, strlen(type)))
         spec_mistake(s, NULL, "is not a type's name: it must match [a-z0-9][a-z0-9_-]{0,62}");
+    else if (strncmp(type, RESERVED_PREFIX, strlen(RESERVED_PREFIX)) == 0)
+        spec_mistake(s, NULL, "begins with " RESERVED_PREFIX ", as only jobgate's own types do");
     if (json_is_object(s->object))
         parse_handler(all, h, type, s);
     else
@@ -180,6 +182,20 @@ static json_t *load_document(const char *path, struct buf *mistakes)
     return document;
 }
 
+static struct handlers *new_handlers(struct loop *loop)
+{
+    struct handlers *h = mem_zalloc(sizeof(*h));
+
+    h->loop = loop;
+    h->holds = 1;
+    h->deferred_end = &h->deferred;
+    children_open(loop);
+    warden_watch();
+    workdir_open(loop);
+    census_open(loop);
+    return h;
+}
+
 struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *mistakes)
 {
     AUTO(json) json_t *document = load_document(path, mistakes);
@@ -189,17 +205,27 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
 
     if (!document)
         return NULL;
-    h = mem_zalloc(sizeof(*h));
-    h->loop = loop;
-    h->holds = 1;
-    h->deferred_end = &h->deferred;
-    children_open(loop);
-    warden_watch();
-    workdir_open(loop);
-    census_open(loop);
+    h = new_handlers(loop);
     program_note_memory();
     parse_file(h, &top);
     return mistake_count ? handlers_free(h) : h;
+}
+
+struct handlers *handlers_of_one(struct loop *loop, const char *type, const struct kind *kind, void *settings,
+    int64_t timeout_ms, const struct retry_policy *retry)
+{
+    struct handlers *h = new_handlers(loop);
+
+    h->list = mem_zalloc(sizeof(*h->list));
+    h->count = 1;
+    h->list[0] = (struct handler){.type = mem_strdup(type),
+        .kind = kind,
+        .settings = settings,
+        .content_type = mem_strdup("application/octet-stream"),
+        .timeout_ms = timeout_ms,
+        .retry = *retry,
+        .owner = h};
+    return h;
 }
 
 struct handlers *handlers_free(struct handlers *h)
@@ -257,6 +283,11 @@ const char *handler_kind_name(const struct handler *h)
 const char *handler_content_type(const struct handler *h)
 {
     return h->content_type;
+}
+
+bool handler_keeps_inline(const struct handler *h)
+{
+    return h->kind->is_result_inline;
 }
 
 const struct retry_policy *handler_retry_policy(const struct handler *h)

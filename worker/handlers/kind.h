@@ -33,6 +33,7 @@ struct kind {
     void (*resume)(struct run *r); /* offers what on_output did not take again, from the loop */
     void (*finish)(struct run *r); /* called by the loop for a run that was given to run_defer: ends it, or
                                       goes on with it, and may then defer it again */
+    bool is_result_inline;         /* what it makes is small, and stays in the job's record */
 };
 
 extern const struct kind kind_builtin;
@@ -82,6 +83,11 @@ void run_end(struct run *r, struct run_outcome *outcome);
 
 /* Fills e with `reason` for a run that is ended from outside. Returns false, as error_set does. */
 bool run_set_killed(const struct run *r, enum error_code reason, struct error *e);
+
+/* Handlers of a single type, which stands in no file. settings go to the kind's release in the end. Returns
+ * handlers that handlers_free releases. */
+struct handlers *handlers_of_one(struct loop *loop, const char *type, const struct kind *kind, void *settings,
+    int64_t timeout_ms, const struct retry_policy *retry);
 
 /* The loop on which the handler's runs live. */
 struct loop *handler_loop(const struct handler *h);

@@ -4,6 +4,7 @@
 -- Returns 1 = it is cancelled, 0 = there is no such job, 2 = it had ended before, 3 = another worker has it by now: look again.
 -- A queued one stays in its list: nothing walks a list for it, the next claim drops what is no longer queued.
 --@include record
+--@include ended
 --@include events
 local r = record_get(KEYS[1])
 if not r then
@@ -22,11 +23,13 @@ if r.state == 'r' then
 elseif r.state == 's' then
     redis.call('ZREM', KEYS[2], ARGV[1])
 end
-local finished = '"finished_at":' .. now_ms() .. '}'
+local now = now_ms()
+local finished = '"finished_at":' .. now .. '}'
 r.state = 'c'
 r.status = r.status == '' and '{' .. finished or string.sub(r.status, 1, -2) .. ',' .. finished
 r.payload = ''
 redis.call('SET', KEYS[1], record_text(r), 'EX', ARGV[2])
 redis.call('HINCRBY', KEYS[3], 'cancelled', 1)
+note_end(ARGV[1], r, now)
 tell({ARGV[1]})
 return 1

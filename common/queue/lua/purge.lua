@@ -3,11 +3,13 @@
 -- or 'd'), retention in seconds, id… (of a list the oldest first, so that each is found at once).
 -- What was waiting is cancelled; a dead job is forgotten. Returns how many went.
 --@include record
+--@include ended
 --@include events
 local place, retention = ARGV[1], ARGV[2]
 local count = 0
 local told = {}
-local finished = '"finished_at":' .. now_ms() .. '}'
+local now = now_ms()
+local finished = '"finished_at":' .. now .. '}'
 for i = 3, #KEYS do
     local id = ARGV[i]
     local removed
@@ -25,6 +27,7 @@ for i = 3, #KEYS do
         r.payload = ''
         redis.call('SET', KEYS[i], record_text(r), 'EX', retention)
         redis.call('HINCRBY', KEYS[2], 'cancelled', 1)
+        note_end(id, r, now)
     end
     if removed > 0 then
         told[#told + 1] = id

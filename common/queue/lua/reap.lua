@@ -7,6 +7,7 @@
 -- each time: so one that kills its workers does it alone, and does not bury its neighbours.
 -- Returns how many jobs it moved, or -1 when the worker is alive after all.
 --@include record
+--@include ended
 --@include queue
 --@include events
 local now = now_ms()
@@ -37,6 +38,7 @@ local function end_lost(r, key, id)
     redis.call('SET', key, record_text(r))
     redis.call('ZADD', KEYS[5], now, id)
     redis.call('HINCRBY', KEYS[6], 'dead', 1)
+    note_end(id, r, now)
 end
 
 local step = math.min(1, LAST_STEP / (#KEYS - FIRST_JOB + 1))

@@ -7,6 +7,7 @@
 -- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt,
 -- 5 = it was cancelled under this attempt, 0 = stale: it is not this worker's any more.
 --@include record
+--@include ended
 --@include aside
 --@include events
 local now = now_ms()
@@ -64,6 +65,7 @@ local function settle(r, key, at)
         redis.call('ZADD', KEYS[3], now, id)
         redis.call('HINCRBY', KEYS[2], 'dead', 1)
     end
+    note_end(id, r, now)
     return verdict
 end
 

@@ -5,6 +5,7 @@
 -- reaped gets false for all, and any worker for what is not in its list (any more): such ids have gone back already, and
 -- their records may be anybody's.
 --@include record
+--@include ended
 --@include aside
 --@include events
 local worker = ARGV[1]

@@ -5,6 +5,7 @@ local function set_aside(key, id, r, error, now, dead, stats)
     redis.call('SET', key, record_text(r))
     redis.call('ZADD', dead, now, id)
     redis.call('HINCRBY', stats, 'dead', 1)
+    note_end(id, r, now)
 end
 
 -- What takes the place of a record that cannot be read; its bytes become the payload.

@@ -1,4 +1,4 @@
-#include "api/resource.h"
+#include "common/job/resource.h"
 
 #include <check.h>
 

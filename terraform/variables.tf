@@ -334,8 +334,8 @@ variable "container" {
 
 variable "retention_days" {
   type        = number
-  default     = 30
-  description = "After how many days results, logs, payloads and status blobs are deleted; 0 for never. Longer than RETENTION_S of jobgate."
+  default     = 0
+  description = "After how many days results, logs and status blobs are deleted, whatever jobgate thinks of them (RESULT_CLEANUP=lifecycle); 0 for never: then workers remove what has expired. Longer than RETENTION_S, and than the retention of each type."
 
   validation {
     condition     = var.retention_days >= 0 && floor(var.retention_days) == var.retention_days

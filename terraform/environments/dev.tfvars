@@ -16,7 +16,6 @@ vault_purge_protection_enabled = false
 vault_soft_delete_days         = 7
 vault_public_access_enabled    = true
 
-retention_days     = 7
 log_daily_quota_gb = 1
 prometheus_enabled = true
 grafana_enabled    = false

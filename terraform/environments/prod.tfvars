@@ -23,7 +23,6 @@ vault_soft_delete_days         = 90
 vault_public_access_enabled    = false
 
 storage_sku             = "Standard_ZRS"
-retention_days          = 90
 cool_after_days         = 30
 blob_soft_delete_days   = 14
 blob_versioning_enabled = true

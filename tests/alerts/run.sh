@@ -29,6 +29,14 @@ every_alert_comes() {
     done < <(sed -n 's/^ *- alert: //p' "$rules")
 }
 
+# Whoever is woken by an alert finds it on the page for them.
+every_alert_is_explained() {
+    local alert
+    while read -r alert; do
+        grep -q "$alert" docs/operations.md || { echo "docs/operations.md does not name $alert" && return 1; }
+    done < <(sed -n 's/^ *- alert: //p' "$rules")
+}
+
 # What Azure cannot take: a duration of two units, a rule without "for", a severity that Terraform knows no number for.
 azure_takes_them() {
     local rules_count
@@ -46,6 +54,7 @@ finds() { # FROM TO
 try 'form' promtool check rules --lint=all --lint-fatal "$rules"
 try 'alerts' promtool test rules tests/alerts/jobgate.test.yaml
 try 'every alert has a test' every_alert_comes
+try 'every alert is explained' every_alert_is_explained
 try 'Azure takes them' azure_takes_them
 try 'names' node tests/alerts/names.mjs
 try 'finds a wrong name' finds jobgate_redis_up jobgate_redis_is_up

@@ -100,6 +100,7 @@ test_first_deployment() {
     password=$(secret redis-url)
     password=${password#redis://jobgate:} password=${password%@*}
     grep -qF "user jobgate on >$password ~jobgate:*" <(secret redis-users) || broken 'redis-users and redis-url have not the same password'
+    grep -qxF "$(secret redis-users | sed -n "s/$password/<password>/p")" "$top/docs/operations.md" || broken 'docs/operations.md has another form of redis-users'
     [ ${#password} -eq 43 ] || broken "the password has ${#password} characters"
     [ "$(secret api-keys | jq -r '.keys[0].sha256')" = "$(secret smoke-key | sha256sum | cut -d' ' -f1)" ] || broken 'api-keys has not the hash of smoke-key'
     grep -qF "\"admin_user_id\": \"99999999" terraform/environments/dev.local.tfvars.json || broken 'nobody administers the cluster'

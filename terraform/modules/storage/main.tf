@@ -1,8 +1,8 @@
 # The account of the results. It has no keys that work (shared_access_key_enabled), so whoever reads or writes has a role.
 
 locals {
-  # Each kind of blob has a folder of its own; payloads end with their jobs, the rest is read for longer.
-  folders = ["results", "logs", "status", "payloads"]
+  # A rule counts days and knows nothing of jobs. Payloads are needed as long as theirs: workers remove those.
+  folders = ["results", "logs", "status"]
 
   # The api reads all of the container, but writes only where payloads go: what a worker stored is out of its reach.
   write_actions = ["write", "add/action", "delete", "move/action"]

@@ -46,6 +46,11 @@ run "least_privilege" {
   }
 
   assert {
+    condition     = !contains(local.folders, "payloads")
+    error_message = "A payload is needed as long as its job, which a rule does not know."
+  }
+
+  assert {
     condition     = length(local.containers) == 1
     error_message = "One container, unless there are backups."
   }

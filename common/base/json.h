@@ -25,8 +25,9 @@ struct json_span {
 json_t *json_parse(const char *text, size_t length, struct error *e) MUST_CHECK;
 
 /* As json_parse, and sets *member to the text of the top-level member `name`, exactly as it stands in `text`
- * (so that no digit of a number is lost). member->text is NULL when the top level is no object or has no such
- * member. Fails: BAD_JSON; also when the name is spelled with escapes, which hides it from the caller. */
+ * (so that no digit of a number is lost); in the value itself a long text may stand there empty. member->text
+ * is NULL when the top level is no object or has no such member. Fails: BAD_JSON; also when the name is
+ * spelled with escapes, which hides it from the caller. */
 json_t *json_parse_keeping(
     const char *text, size_t length, const char *name, struct json_span *member, struct error *e) MUST_CHECK;
 

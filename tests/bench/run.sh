@@ -7,6 +7,7 @@
 #   SECONDS_EACH=5  of one load on the api
 #   JOBS=200000     in the queue when a worker is let loose on it; a quarter of them where results are stored over HTTP
 #   CONCURRENCY=256 of the worker that drains no-op jobs
+#   WAITERS=10000   callers that wait for a job at one api process
 #   and what growth.sh names
 set -euo pipefail
 # shellcheck source=tests/bench/tools.sh
@@ -20,6 +21,7 @@ rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
 jobs=${JOBS:-200000}
 concurrency=${CONCURRENCY:-256}
+waiters=${WAITERS:-10000}
 connections=64
 bin=${JOBGATE_BIN:?the directory of jobgate-api and jobgate-worker}
 
@@ -123,6 +125,62 @@ submit_ours() {
     load_server "$1" "${address##*:}" "${pids[@]}"
     note "$1.resident" "$(resident_mib "${pids[0]}")"
     stop "${pids[@]}"
+}
+
+# ---- batches ----
+
+write_batch() {
+    local i
+    for ((i = 0; i < 10000; i++)); do
+        printf '{"type":"echo","payload":"%s"}\n' "$(printf 'x%.0s' {1..172})"
+    done >"$directory/batch.ndjson"
+}
+
+# The least script, once for each job, as fast as redis-benchmark can pipeline it.
+batch_bare() {
+    local script sha id=default.0.01M7Y93WW81W__rand_int__AB
+    script="redis.call('SET', KEYS[1], ARGV[2], 'NX') redis.call('LPUSH', KEYS[2], ARGV[1]) "
+    script+="redis.call('HINCRBY', KEYS[3], 'submitted', 1) return {'accepted', 0}"
+    sha=$(redis script load "$script")
+    note bare_batch.rate "$(redis-benchmark -p "$redis_port" --csv -c 1 -P 1000 -n 100000 -r 1000000000000 evalsha "$sha" 3 \
+        "jobgate:{default.0}:job:$id" 'jobgate:{default.0}:ready' 'jobgate:{default.0}:stats' "$id" \
+        "$(printf 'x%.0s' {1..230})" 2>"$directory/benchmark.log" | awk -F '"' 'END { print $4 }')"
+    redis flushall >/dev/null
+}
+
+# Ten batches of 10000 jobs on one connection; each must be accepted whole.
+batch_ours() {
+    local url started before
+    MAX_BODY=16777216 start_api api
+    url=http://127.0.0.1:$(listening api api | sed 's/.*://')/v1/jobs/batch
+    before=$(cpu_us "$pid")
+    started=$(date +%s%N)
+    # shellcheck disable=SC2046 # ten words
+    curl -s -H 'Expect:' -H 'Content-Type: application/x-ndjson' --data-binary "@$directory/batch.ndjson" \
+        -w '%{stderr}%{http_code}\n' $(for _ in {1..10}; do echo "$url"; done) >/dev/null 2>"$directory/batch.log"
+    note batch.rate "$(per_job 100000 "$(awk -v ns=$(($(date +%s%N) - started)) 'BEGIN { print ns / 1e9 }')")"
+    note batch.cpu "$(per_job $(($(cpu_us "$pid") - before)) 100000)"
+    [ "$(sort "$directory/batch.log" | uniq -c | tr -d ' ')" = 10202 ] || die 'not all batches were accepted whole'
+    [ "$(redis llen 'jobgate:{default.0}:ready')" = 100000 ] || die 'a batch lost jobs'
+    stop "$pid"
+    redis flushall >/dev/null
+}
+
+# ---- callers that wait ----
+
+# wait_ours NAME COUNT events|poll
+wait_ours() {
+    local figures
+    MAX_BODY=16777216 WAIT_MAX_S=600 start_api api
+    figures=$("$bench/waiters" "$(listening api api | sed 's/.*://')" "$(listening api ops | sed 's/.*://')" "$pid" "$2" "$3") ||
+        die "$1 could not be measured"
+    stop "$pid"
+    redis flushall >/dev/null
+    # shellcheck disable=SC2086 # four numbers
+    set -- "$1" $figures
+    note "$1.resident" "$3"
+    note "$1.seconds" "$4"
+    note "$1.cpu" "$5"
 }
 
 # ---- draining ----
@@ -280,6 +338,16 @@ print_table() {
     row '  limit with the least Lua: Redis µs/request' %.1f api.redis bare_least.redis
     row '  two processes: requests/s' %.0f api2.rate bare2.rate
     row '  two processes: CPU µs/request' %.1f api2.cpu bare2.cpu
+    line 'batches (10000 jobs each, one connection; limit: the least Lua by redis-benchmark, pipelined)' '' '' '' '' ''
+    row '  jobs/s' %.0f batch.rate bare_batch.rate '>=0.8'
+    plain '  CPU µs/job' %.1f batch.cpu
+    line "callers that wait ($waiters at one api process, each for its own job)" '' '' '' '' ''
+    plain '  event streams: resident MiB' %.1f streams.resident '<=100'
+    plain '  event streams: all told after s' %.2f streams.seconds
+    plain '  event streams: CPU µs for each' %.1f streams.cpu
+    plain '  long polls: resident MiB' %.1f polls.resident '<=100'
+    plain '  long polls: all answered after s' %.2f polls.seconds
+    plain '  long polls: CPU µs for each' %.1f polls.cpu
     line "drain (no-op jobs, results in Redis, $concurrency at once)" '' '' '' '' ''
     row '  jobs/s' %.0f drain.rate bare_drain_own.rate '>=0.45'
     row '  CPU µs/job' %.1f drain.cpu bare_drain_own.cpu
@@ -320,6 +388,7 @@ main() {
     unset LOG_LEVEL WORKER_CONCURRENCY WORKER_BATCH RESULT_STORE API_LOOPS AZURE_STORAGE_CONNECTION_STRING
     use_directory
     write_load
+    write_batch
     start_redis
     start_bare sink "$bench/sink"
     sink_port=$(<"$directory/sink.log")
@@ -330,6 +399,10 @@ main() {
         submit_ours api 1
         submit_bare bare2 own 2
         submit_ours api2 2
+        batch_bare
+        batch_ours
+        wait_ours streams "$waiters" events
+        wait_ours polls "$waiters" poll
         drain_bare
         drain_inline
         drain_to_sink

@@ -346,6 +346,52 @@ START_TEST(members_values_and_pointers_are_written)
 }
 END_TEST
 
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123456789"
+
+/* A long text is not shown to jansson; what is around it is read as strictly as ever. */
+START_TEST(long_text_is_kept_without_a_look)
+{
+    static const char taken[] = "{\"a\":1, \"payload\" : \"" LONG "\" ,\"b\":[2]}";
+    static const char *const broken[] = {
+        "{\"payload\":\"" LONG "\",\"payload\":1}",
+        "{\"payload\":1,\"payload\":\"" LONG "\"}",
+        "{\"payload\":\"" LONG "\",\"a\":01}",
+        "{\"payload\":\"" LONG "\"x}",
+        "{\"payload\":\"" LONG "\" \"" LONG "\"}",
+        "{\"payload\":\"" LONG "\"",
+        "{\"payload\":\"" LONG "}",
+        "{\"payload\":\"" LONG "\x01\"}",
+        "{\"payload\":\"" LONG "\\x\"}",
+        "{\"payload\":\"" LONG "\xff\"}",
+        "[\"payload\":\"" LONG "\"]",
+    };
+    struct json_span member = {0};
+    struct error e;
+    AUTO(json) json_t *value = json_parse_keeping(taken, strlen(taken), "payload", &member, &e);
+
+    ck_assert_ptr_nonnull(value);
+    ck_assert_uint_eq(member.length, strlen(LONG) + 2);
+    ck_assert_int_eq(strncmp(member.text, "\"" LONG "\"", member.length), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(value, "a")), 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(value, "b")), 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(broken); i++)
+        ck_assert_msg(!json_parse_keeping(broken[i], strlen(broken[i]), "payload", &member, &e),
+            "%s is taken", broken[i]);
+}
+END_TEST
+
+/* Where a mistake stands is said as it is in the text that came. */
+START_TEST(mistake_behind_a_long_text_is_found_there)
+{
+    static const char text[] = "{\"payload\":\"" LONG "\", 5}";
+    struct json_span member;
+    struct error e;
+
+    ck_assert(!json_parse_keeping(text, strlen(text), "payload", &member, &e));
+    ck_assert_msg(strstr(e.text, "line 1, column 86"), "%s", e.text);
+}
+END_TEST
+
 Suite *json_suite(void)
 {
     Suite *suite = suite_create("json");
@@ -361,6 +407,8 @@ Suite *json_suite(void)
     tcase_add_test(all, no_prefix_is_read_past_its_end);
     tcase_add_loop_test(all, a_string_is_written_as_json, 0, ARRAY_LENGTH(write_rows));
     tcase_add_test(all, members_values_and_pointers_are_written);
+    tcase_add_test(all, long_text_is_kept_without_a_look);
+    tcase_add_test(all, mistake_behind_a_long_text_is_found_there);
     suite_add_tcase(suite, all);
     return suite;
 }

@@ -4,6 +4,7 @@
 #include "api/intake.h"
 #include "api/jobs.h"
 #include "api/payloads.h"
+#include "api/recall.h"
 #include "api/live/outcome.h"
 #include "api/routes.h"
 #include "api/submission.h"
@@ -25,6 +26,7 @@ struct creation {
     char unique[HASH_TEXT_SIZE];
     char holder[JOB_ID_SIZE];   /* who was seen to have the unique_key */
     char existing[JOB_ID_SIZE]; /* the job that the caller gets instead of a new one */
+    bool is_recalled;           /* the blob store was asked for it */
     int looks;
 };
 
@@ -103,11 +105,17 @@ static void on_existing(void *arg, const struct job *job, const struct error *e)
     struct creation *c = arg;
     bool is_worthless =
         e ? e->code == ERROR_NOT_FOUND : job->state == JOB_DEAD || job->state == JOB_CANCELLED;
+    struct job_id id;
     struct error gone;
 
     if (c->memo_s && is_worthless && c->looks++ < LOOKS_MAX) {
         if (!run_anew(c, &gone))
             refuse(c, &gone);
+        return;
+    }
+    if (e && e->code == ERROR_NOT_FOUND && !c->is_recalled && id_parse(c->existing, &id, &gone)) {
+        c->is_recalled = true;
+        recall_start(c->exchange->api, &id, on_existing, c);
         return;
     }
     if (e && e->code == ERROR_NOT_FOUND) {

@@ -1,9 +1,10 @@
 #include "api/jobs.h"
 #include "api/api.h"
-#include "common/job/resource.h"
+#include "api/recall.h"
 #include "api/routes.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
+#include "common/job/resource.h"
 
 enum { RESOURCE_MAX = 65536, CANCEL_TRIES_MAX = 5 };
 
@@ -64,9 +65,8 @@ void jobs_reply_as_it_stands(struct exchange *x, const struct job *job)
         exchange_reply(x, 200, "application/json", body.data, body.length);
 }
 
-static void on_got(void *arg, const struct job *job, const struct error *e)
+void jobs_tell(struct exchange *x, const struct job *job, const struct error *e)
 {
-    struct exchange *x = arg;
     struct error hidden;
 
     if (job && !caller_may_see(x->caller, job->spec.owner, job->id.shard.queue)) {
@@ -75,6 +75,11 @@ static void on_got(void *arg, const struct job *job, const struct error *e)
         return;
     }
     x->on_job(x, job, e);
+}
+
+static void on_got(void *arg, const struct job *job, const struct error *e)
+{
+    jobs_tell(arg, job, e);
 }
 
 void jobs_get(struct exchange *x, exchange_got *done)
@@ -96,6 +101,13 @@ static void on_shown(struct exchange *x, const struct job *job, const struct err
     }
     jobs_log_failure(x, "reading a job", e);
     exchange_problem(x, e, NULL);
+}
+
+static void on_cancelled_shown(struct exchange *x, const struct job *job, const struct error *e)
+{
+    if (job && job->state == JOB_CANCELLED)
+        recall_keep(x->api, job);
+    on_shown(x, job, e);
 }
 
 /* A job whose state does not allow what was asked. */
@@ -124,7 +136,7 @@ static void on_cancelled(void *arg, enum cancel_verdict verdict, const struct er
     } else if (looks_again) {
         jobs_get(x, on_got_to_cancel);
     } else if (is_settled) {
-        jobs_get(x, on_shown);
+        jobs_get(x, on_cancelled_shown);
     } else {
         refuse_state(x, NULL,
             "the job ended, or moved between workers, while it was being cancelled: look at its state");

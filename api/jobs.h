@@ -8,6 +8,9 @@
 #include "api/server.h"
 #include "common/queue/queue.h"
 
+/* Tells x->on_job of the job that was read, as far as the caller may see it. */
+void jobs_tell(struct exchange *x, const struct job *job, const struct error *e);
+
 /* Reads the job that the path names; done gets NULL with NOT_FOUND also for one that the caller may not see.
  * done comes later, or at once when nothing could be sent. */
 void jobs_get(struct exchange *x, exchange_got *done);

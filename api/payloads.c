@@ -68,14 +68,14 @@ static void put(struct placing *p)
         .length = p->submission->payload_length,
         .content_type = spec->content_type,
         .meta = p->meta,
-        .meta_count = META_COUNT};
+        .meta_count = *spec->owner ? META_COUNT : META_COUNT - 1};
     char name[BLOB_NAME_SIZE];
 
     p->meta[0] = (struct blob_meta){"jobid", p->id.text};
     p->meta[1] = (struct blob_meta){"attempt", "1"};
-    p->meta[2] = (struct blob_meta){"owner", spec->owner};
-    p->meta[3] = (struct blob_meta){"type", spec->type};
-    p->meta[4] = (struct blob_meta){"queue", p->id.shard.queue};
+    p->meta[2] = (struct blob_meta){"type", spec->type};
+    p->meta[3] = (struct blob_meta){"queue", p->id.shard.queue};
+    p->meta[4] = (struct blob_meta){"owner", spec->owner};
     payload_name(&p->id, name);
     blob_put(p->api->store, name, &content, on_put, p);
 }

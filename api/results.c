@@ -1,5 +1,6 @@
 #include "api/download.h"
 #include "api/jobs.h"
+#include "api/recall.h"
 #include "api/results.h"
 #include "api/routes.h"
 #include "common/base/json.h"
@@ -61,5 +62,5 @@ static void on_got(struct exchange *x, const struct job *job, const struct error
 
 void results_show(struct exchange *x)
 {
-    jobs_get(x, on_got);
+    jobs_recall(x, on_got);
 }

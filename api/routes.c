@@ -12,6 +12,7 @@ const struct route *routes(void)
         {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", jobs_retry, SCOPE_SUBMIT},
         {EVHTTP_REQ_GET, "/v1/jobs/{}/events", events_show, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/jobs/{}/result", results_show, SCOPE_READ},
+        {EVHTTP_REQ_GET, "/v1/jobs/{}/log", logs_show, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues", queues_list, SCOPE_READ},
         {EVHTTP_REQ_GET, "/v1/queues/{}", queues_show, SCOPE_READ},
         {EVHTTP_REQ_POST, "/v1/uploads", uploads_create, SCOPE_SUBMIT},

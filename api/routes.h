@@ -28,6 +28,7 @@ void uploads_put(struct exchange *x);
 void types_list(struct exchange *x);
 void stats_show(struct exchange *x);
 void workers_list(struct exchange *x);
+void logs_show(struct exchange *x);
 void results_show(struct exchange *x);
 void events_show(struct exchange *x);
 void schedules_index(struct exchange *x);

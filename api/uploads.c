@@ -120,12 +120,12 @@ static bool read_path(struct part *p, struct error *e)
 
 static void put_part(struct part *p, const char *data)
 {
+    const char *owner = p->exchange->caller->owner;
     struct blob_content content = {.data = data,
         .length = p->length,
         .content_type = "application/octet-stream",
         .meta = p->meta,
-        .meta_count = META_COUNT};
-    const char *owner = p->exchange->caller->owner;
+        .meta_count = *owner ? META_COUNT : META_COUNT - 1};
     char name[BLOB_NAME_SIZE];
 
     snprintf(p->number_text, sizeof(p->number_text), "%d", p->number);

@@ -146,7 +146,7 @@ void attempt_start(struct consumer *c, const struct job_id *id, const char *reco
         attempt_settle(a);
         return;
     }
-    attempt_fill_meta(a);
+    a->job.started_ms = record_started_ms(a->record, length);
     a->handler = worker_find_handler(w, a->job.spec.type);
     if (!a->handler) {
         attempt_park(a);

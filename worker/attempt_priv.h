@@ -10,6 +10,7 @@
 #ifndef JOBGATE_ATTEMPT_PRIV_H
 #define JOBGATE_ATTEMPT_PRIV_H
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "worker/attempt.h"
 
@@ -28,6 +29,8 @@ enum state {
     ATTEMPT_STATES(STATE)
 #undef STATE
 };
+
+enum { META_MAX = 11 };
 
 struct attempt {
     struct consumer *consumer;
@@ -55,7 +58,9 @@ struct attempt {
     struct blob_op *storing;
     bool is_looking;   /* in WAITING_FOR_STORE: for an earlier result, not to store this one */
     int refusal_count; /* of the store, each with a good check of the store since the one before */
-    struct blob_meta meta[5];
+    struct blob_meta meta[META_MAX];
+    size_t meta_count;
+    char time_texts[4][CLOCK_RFC3339_SIZE];
     char attempt_text[12];
     struct buf status;      /* what settle appends to the record's status */
     int64_t delay_ms;       /* of one that failed: until the next */
@@ -79,7 +84,7 @@ void attempt_look(struct attempt *a);
 /* Starts its handler. */
 void attempt_run(struct attempt *a);
 
-/* What its blobs carry. */
+/* What its blobs carry; the handler has ended. */
 void attempt_fill_meta(struct attempt *a);
 
 /* The handler has ended: stores what is to be stored, then settles. */

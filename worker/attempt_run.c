@@ -121,6 +121,7 @@ static void on_run_done(void *arg, struct run_outcome *outcome)
         a->upload = blob_upload_cancel(a->upload);
     }
     a->intake = intake_free(a->intake);
+    attempt_fill_meta(a);
     a->log = outcome->log;
     buf_init(&outcome->log, 0);
     if (a->log.length)

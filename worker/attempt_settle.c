@@ -1,5 +1,6 @@
 #include "common/base/clock.h"
 #include "common/base/fault.h"
+#include "common/queue/remains.h"
 #include "worker/attempt_priv.h"
 #include "worker/backoff.h"
 #include "worker/disposal.h"
@@ -74,6 +75,13 @@ static int limit_of(const struct attempt *a)
     return a->job.spec.max_attempts ? a->job.spec.max_attempts : policy->max_attempts;
 }
 
+static int64_t retention_of(const struct attempt *a)
+{
+    int64_t own_s = a->handler ? handler_retention_s(a->handler) : 0;
+
+    return own_s ? own_s : a->worker->config->retention_s;
+}
+
 void attempt_settlement(const struct attempt *a, struct settlement *out)
 {
     *out = (struct settlement){
@@ -82,6 +90,7 @@ void attempt_settlement(const struct attempt *a, struct settlement *out)
         .ending = ending_of(a),
         .limit = limit_of(a),
         .delay_ms = a->delay_ms,
+        .retention_s = retention_of(a),
         .status = a->status.data,
         .status_length = a->status.length,
         .inline_result = a->result.is_inline ? a->output.data : NULL,
@@ -126,12 +135,46 @@ static void log_end(const struct attempt *a, enum settle_verdict verdict, double
             a->job.spec.type);
 }
 
+/* Redis will forget the job one day, and nothing else tells of its end. */
+static void keep_end(const struct attempt *a)
+{
+    AUTO_BUF struct buf text = BUF(REMAINS_MAX);
+    char message[sizeof(a->failure.text)];
+    char name[BLOB_NAME_SIZE];
+    struct job job = a->job;
+
+    job.state = JOB_DEAD;
+    job.finished_ms = clock_unix_ms();
+    snprintf(job.worker, sizeof(job.worker), "%s", consumer_name(a->consumer));
+    snprintf(job.error_code, sizeof(job.error_code), "%s", error_name(a->failure.code));
+    snprintf(message, sizeof(message), "%s", a->failure.text);
+    job.error_message = message;
+    remains_write(&job, &text);
+    blob_name("status", &a->job.id, name);
+    disposal_put(a->worker->disposal, name, text.data, text.length);
+}
+
+/* A replayed job had ended before in another way. */
+static void forget_end(const struct attempt *a)
+{
+    char name[BLOB_NAME_SIZE];
+
+    if (!a->job.excused)
+        return;
+    blob_name("status", &a->job.id, name);
+    disposal_add(a->worker->disposal, name);
+}
+
 /* Accounts for what became of the try. */
 void attempt_conclude(const struct attempt *a, enum settle_verdict verdict)
 {
     double seconds = (double)(clock_steady_us() - a->started_us) / 1e6;
 
     log_end(a, verdict, seconds);
+    if (verdict == SETTLE_DEAD && *a->job.spec.type)
+        keep_end(a);
+    if (verdict == SETTLE_SUCCEEDED)
+        forget_end(a);
     if (verdict == SETTLE_SUCCEEDED || verdict == SETTLE_CANCELLED)
         disposal_add_payload(a->worker->disposal, &a->job.id, &a->job.spec);
     if (verdict == SETTLE_STALE)

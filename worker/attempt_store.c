@@ -44,14 +44,31 @@ static void on_stored(void *arg, const struct blob_properties *properties, const
     attempt_settle(a);
 }
 
+/* Of a result, so that a job that Redis forgot is still told from its blob. */
 void attempt_fill_meta(struct attempt *a)
 {
+    int64_t retention_ms = (a->handler ? handler_retention_s(a->handler) : 0) * 1000;
+    const int64_t times[] = {a->job.id.created_ms, a->job.started_ms, clock_unix_ms()};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(times); i++)
+        clock_format_rfc3339(times[i], a->time_texts[i]);
     snprintf(a->attempt_text, sizeof(a->attempt_text), "%d", a->job.attempt);
     a->meta[0] = (struct blob_meta){"jobid", a->job.id.text};
     a->meta[1] = (struct blob_meta){"attempt", a->attempt_text};
     a->meta[2] = (struct blob_meta){"type", a->job.spec.type};
     a->meta[3] = (struct blob_meta){"queue", a->job.id.shard.queue};
     a->meta[4] = (struct blob_meta){"worker", a->worker->id};
+    a->meta[5] = (struct blob_meta){"state", a->has_failed ? "failed" : "succeeded"};
+    a->meta[6] = (struct blob_meta){"created", a->time_texts[0]};
+    a->meta[7] = (struct blob_meta){"started", a->time_texts[1]};
+    a->meta[8] = (struct blob_meta){"finished", a->time_texts[2]};
+    a->meta_count = 9;
+    if (*a->job.spec.owner)
+        a->meta[a->meta_count++] = (struct blob_meta){"owner", a->job.spec.owner};
+    if (retention_ms) {
+        clock_format_rfc3339(times[2] + retention_ms, a->time_texts[3]);
+        a->meta[a->meta_count++] = (struct blob_meta){"expires", a->time_texts[3]};
+    }
 }
 
 static void put_result(struct attempt *a)
@@ -61,7 +78,7 @@ static void put_result(struct attempt *a)
         .length = a->output.length,
         .content_type = a->result.content_type,
         .meta = a->meta,
-        .meta_count = ARRAY_LENGTH(a->meta),
+        .meta_count = a->meta_count,
     };
     char name[BLOB_NAME_SIZE];
 
@@ -72,7 +89,7 @@ static void put_result(struct attempt *a)
 static void commit_result(struct attempt *a)
 {
     a->content_head = (struct blob_content_head){
-        .content_type = a->result.content_type, .meta = a->meta, .meta_count = ARRAY_LENGTH(a->meta)};
+        .content_type = a->result.content_type, .meta = a->meta, .meta_count = a->meta_count};
     blob_upload_commit(a->upload, &a->content_head, on_stored, a);
 }
 
@@ -128,7 +145,7 @@ void attempt_store_log(struct attempt *a)
         .length = a->log.length,
         .content_type = "text/plain; charset=utf-8",
         .meta = a->meta,
-        .meta_count = ARRAY_LENGTH(a->meta),
+        .meta_count = a->meta_count,
     };
     char folder_name[BLOB_NAME_SIZE];
     char name[BLOB_NAME_SIZE + 16];

@@ -95,8 +95,8 @@ static bool send_batch(struct settler *s)
 
     for (size_t i = 0; i < b->count; i++)
         attempt_settlement(b->attempts[i], &settlements[i]);
-    if (queue_settle(w->queue, consumer_shard(s->consumer), consumer_name(s->consumer),
-            w->config->retention_s, settlements, b->count, on_settled, b, &e)) {
+    if (queue_settle(w->queue, consumer_shard(s->consumer), consumer_name(s->consumer), settlements, b->count,
+            on_settled, b, &e)) {
         fault_point(FAULT_SETTLE_SENT);
         return true;
     }

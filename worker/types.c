@@ -30,6 +30,8 @@ static void write_type(struct buf *out, const struct handler *h)
     write_int(out, "timeout_s", handler_timeout_ms(h) / 1000);
     write_int(out, "max_attempts", retry->max_attempts);
     write_int(out, "max_crashes", retry->max_crashes);
+    if (handler_retention_s(h))
+        write_int(out, "retention_s", handler_retention_s(h));
     if (handler_cache_s(h))
         write_int(out, "cache_s", handler_cache_s(h));
     buf_append_char(out, '}');

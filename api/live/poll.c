@@ -1,6 +1,7 @@
 /* GET /v1/jobs/{id}: the job as it stands, or as soon as it stands otherwise (Prefer: wait). */
 #include "api/api.h"
 #include "api/jobs.h"
+#include "api/recall.h"
 #include "api/live/etag.h"
 #include "api/live/hold.h"
 #include "api/live/prefer.h"
@@ -69,5 +70,5 @@ static void on_first(struct exchange *x, const struct job *job, const struct err
 
 void jobs_show(struct exchange *x)
 {
-    jobs_get(x, on_first);
+    jobs_recall(x, on_first);
 }

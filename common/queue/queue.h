@@ -303,8 +303,9 @@ struct settlement {
     size_t status_length;
     const void *inline_result; /* of a job that succeeded; NULL = it is in the blob store */
     size_t inline_length;
-    int limit;        /* how many tries may end like this; of FAILED and CRASHED */
-    int64_t delay_ms; /* until the next try */
+    int limit;           /* how many tries may end like this; of FAILED and CRASHED */
+    int64_t delay_ms;    /* until the next try */
+    int64_t retention_s; /* how long its record is kept when it ends so that it expires */
 };
 
 enum settle_verdict {
@@ -322,7 +323,7 @@ typedef void queue_settled(
     void *arg, const enum settle_verdict *verdicts, size_t count, const struct error *e);
 
 /* Ends tries, all of one shard. Sending it again after an answer was lost does no harm. */
-bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
+bool queue_settle(struct queue *q, const struct shard *shard, const char *worker,
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg,
     struct error *e) MUST_CHECK;
 

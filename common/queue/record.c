@@ -48,7 +48,7 @@ static void write_int_member(struct buf *b, const char *name, int64_t value)
     buf_append_int(b, value);
 }
 
-static void write_spec(const struct job_spec *spec, struct buf *b)
+void record_write_spec(const struct job_spec *spec, struct buf *b)
 {
     buf_append_text(b, "{\"type\":\"");
     buf_append_text(b, spec->type);
@@ -85,7 +85,7 @@ bool record_encode_new(
     size_t length;
 
     buf_append(out, "1q\0\0\0\0\0\0\0\0\0\0", HEAD_LENGTH);
-    write_spec(spec, out);
+    record_write_spec(spec, out);
     length = out->length - start - HEAD_LENGTH;
     if (buf_is_overflown(out) || length > SECTION_MAX)
         return error_set(e, ERROR_TOO_BIG, "type, options and metadata take more than %d bytes", SECTION_MAX);
@@ -309,6 +309,24 @@ void job_take_progress(struct job *job, const char *text, size_t length)
     job->fraction = json_is_number(fraction) ? json_number_value(fraction) : -1;
     free(job->progress_message);
     job->progress_message = message ? mem_strdup(message) : NULL;
+}
+
+int64_t record_started_ms(const char *text, size_t length)
+{
+    static const char member[] = "\"started_at\":";
+    const unsigned char *head = (const unsigned char *)text;
+    size_t spec_end;
+    size_t status_end;
+    const char *at;
+
+    if (length < HEAD_LENGTH)
+        return 0;
+    spec_end = HEAD_LENGTH + (size_t)(head[8] << 8 | head[9]);
+    status_end = spec_end + (size_t)(head[10] << 8 | head[11]);
+    if (status_end > length)
+        return 0;
+    at = memmem(text + spec_end, status_end - spec_end, member, sizeof(member) - 1);
+    return at ? strtoll(at + sizeof(member) - 1, NULL, 10) : 0; /* it ends with the brace of the status */
 }
 
 int record_attempt(const char *text, size_t length)

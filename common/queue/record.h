@@ -134,6 +134,13 @@ void job_take_progress(struct job *job, const char *text, size_t length);
 /* The attempt's number in a record of any state, as far as it can be read; else 0. */
 int record_attempt(const char *text, size_t length);
 
+/* Appends the JSON of a spec. */
+void record_write_spec(const struct job_spec *spec, struct buf *out);
+
+/* When the try was started that a record of a running job tells of: Unix time in ms; 0 = it cannot be read.
+ */
+int64_t record_started_ms(const char *text, size_t length);
+
 void job_release(struct job *job);
 void job_spec_release(struct job_spec *spec);
 

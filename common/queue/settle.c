@@ -30,21 +30,21 @@ static void add_settlement(struct queue *q, const struct settlement *s)
     redis_request_add(&q->request, s->inline_result, s->inline_length);
     redis_request_add_int(&q->request, s->limit);
     redis_request_add_int(&q->request, s->delay_ms);
+    redis_request_add_int(&q->request, s->retention_s);
 }
 
-bool queue_settle(struct queue *q, const struct shard *shard, const char *worker, int64_t retention_s,
+bool queue_settle(struct queue *q, const struct shard *shard, const char *worker,
     const struct settlement *settlements, size_t count, queue_settled *done, void *arg, struct error *e)
 {
     struct pending *p = queue_pending(arg);
 
     p->done.settled = done;
-    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 4 + count, 2 + 7 * count);
+    redis_request_begin_script(&q->request, &queue_scripts[SCRIPT_SETTLE], 4 + count, 1 + 8 * count);
     queue_add_taken(q, shard, worker);
     ADD_KEYS(q, shard, key_stats, key_dead, key_scheduled);
     for (size_t i = 0; i < count; i++)
         queue_add_job_keys(q, settlements[i].id, 1);
     redis_request_add_text(&q->request, worker);
-    redis_request_add_int(&q->request, retention_s);
     for (size_t i = 0; i < count; i++)
         add_settlement(q, &settlements[i]);
     return queue_send(q, 0, on_settled, p, e);

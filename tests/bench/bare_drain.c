@@ -15,7 +15,7 @@
 #include "common/queue/scripts.h"
 #include "tests/bench/bench.h"
 
-enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 16 + 8 * BATCH, HEAD_LENGTH = 12 };
+enum { BATCH = 64, DEPTH = 4, ARGUMENTS_MAX = 16 + 9 * BATCH, HEAD_LENGTH = 12 };
 
 #define WORKER "bench.01JD0000000000000000000000"
 #define STATUS ",\"result\":{\"size\":%zu,\"content_type\":\"application/json\",\"inline\":true}"
@@ -155,7 +155,6 @@ static void settle(const struct drain *d, struct batch *b, const redisReply *rec
     for (size_t i = 0; i < b->count; i++)
         add_key(&c, &b->keys[i]);
     add_text(&c, WORKER);
-    add_text(&c, "86400");
     for (size_t i = 0; i < b->count; i++) {
         size_t length;
         const char *payload = payload_of(records->element[i], &length);
@@ -167,6 +166,7 @@ static void settle(const struct drain *d, struct batch *b, const redisReply *rec
         add(&c, payload, length);
         add_text(&c, "1");
         add_text(&c, "0");
+        add_text(&c, "86400");
     }
     send_command(d, b, SETTLE, &c);
 }

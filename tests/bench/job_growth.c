@@ -152,10 +152,10 @@ static void settle(struct batch *b)
             .status = status,
             .status_length = sizeof(status) - 1,
             .limit = 1,
+            .retention_s = RETENTION_S,
         };
     b->sent_us = clock_steady_us();
-    if (!queue_settle(
-            b->growth->session.queue, &shard, WORKER, RETENTION_S, settlements, BATCH, on_settled, b, &e))
+    if (!queue_settle(b->growth->session.queue, &shard, WORKER, settlements, BATCH, on_settled, b, &e))
         die("%s", e.text);
 }
 

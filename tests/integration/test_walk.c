@@ -704,13 +704,14 @@ static void settle(void)
     if (!c || (c->attempt == 0 && roll(4)))
         return;
     attempt = c->attempt > 1 && roll(4) == 0 ? c->attempt - 1 : c->attempt;
-    wait_for_answer(queue_settle(queue, &shard, names[c->name].text, 3600,
+    wait_for_answer(queue_settle(queue, &shard, names[c->name].text,
                         &(struct settlement){.id = &c->id,
                             .attempt = attempt,
                             .ending = (enum ending)ending,
                             .status = "",
                             .limit = LIMIT,
-                            .delay_ms = is_due ? 0 : FAR_MS},
+                            .delay_ms = is_due ? 0 : FAR_MS,
+                            .retention_s = 3600},
                         1, on_settled, &verdict, &e),
         &e);
     right = model_settle(&jobs[c->job], c->name, attempt, ending, is_due);

@@ -60,6 +60,10 @@ int64_t handler_timeout_ms(const struct handler *h);
 /* How long a result answers for the same payload (the api's POST /v1/run); 0 = not at all. */
 int64_t handler_cache_s(const struct handler *h);
 
+/* How long a job of this type is known, and its blobs are kept, after its end, in seconds; 0 = RETENTION_S
+ * says. */
+int64_t handler_retention_s(const struct handler *h);
+
 /* How a type's tries follow each other. Plain data. */
 struct retry_policy {
     int max_attempts; /* tries that may fail by themselves */

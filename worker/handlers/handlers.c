@@ -16,7 +16,8 @@ static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
 
 static const char *const top_fields[] = {"types", NULL};
 static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts",
-    "max_crashes", "retry_delay_ms", "retry_delay_max_ms", "max_output_bytes", "cache_s", NULL};
+    "max_crashes", "retry_delay_ms", "retry_delay_max_ms", "max_output_bytes", "cache_s", "retention_s",
+    NULL};
 
 struct handlers {
     struct loop *loop;
@@ -69,7 +70,7 @@ bool content_type_is_valid(const char *text)
     return true;
 }
 
-enum { ATTEMPTS_MAX = 100, DELAY_MAX_MS = 86400000 };
+enum { ATTEMPTS_MAX = 100, DELAY_MAX_MS = 86400000, RETENTION_MAX_S = 31536000 };
 
 static void parse_retry(struct spec *s, struct retry_policy *retry)
 {
@@ -94,6 +95,7 @@ static void parse_handler(struct handlers *all, struct handler *h, const char *t
     h->timeout_ms = spec_int(s, "timeout_s", TIMEOUT_PRESET_S, 1, TIMEOUT_MAX_S) * 1000;
     h->max_output_bytes = spec_int(s, "max_output_bytes", 0, 1, OUTPUT_MAX_BYTES);
     h->cache_s = spec_int(s, "cache_s", 0, 0, CACHE_MAX_S);
+    h->retention_s = spec_int(s, "retention_s", 0, 60, RETENTION_MAX_S);
     parse_retry(s, &h->retry);
     content_type = spec_text(s, "content_type", false, MEDIA_TYPE_SIZE - 1);
     if (content_type && !content_type_is_valid(content_type))
@@ -298,6 +300,11 @@ const struct retry_policy *handler_retry_policy(const struct handler *h)
 int64_t handler_cache_s(const struct handler *h)
 {
     return h->cache_s;
+}
+
+int64_t handler_retention_s(const struct handler *h)
+{
+    return h->retention_s;
 }
 
 int64_t handler_timeout_ms(const struct handler *h)

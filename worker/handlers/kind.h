@@ -48,6 +48,7 @@ struct handler {
     int64_t max_output_bytes; /* 0: MAX_RESULT alone */
     struct retry_policy retry;
     int64_t cache_s;
+    int64_t retention_s; /* 0: RETENTION_S */
     struct handlers *owner;
 };
 

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
--- Ends tries of jobs. KEYS: taken, stats, dead, scheduled, job…. ARGV: worker, retention in seconds, then seven for each
+-- Ends tries of jobs. KEYS: taken, stats, dead, scheduled, job…. ARGV: worker, then eight for each
 -- job: id, attempt, how the try ended, the rest of the status (JSON members, each behind a comma), the result that is kept
--- inline, how many tries of that kind the job may have, how long until the next one in ms.
+-- inline, how many tries of that kind the job may have, how long until the next one in ms, for
+-- how many seconds the record is kept when the job succeeds.
 -- A try ends as '+' (it succeeded), 'd' (it failed for good), 'f' (it failed), 'x' (the handler crashed), 'p' (it could not be
 -- run there, and is excused) or 'b' (the worker could not read the record).
 -- Returns for each 1 = succeeded, 2 = dead, 3 = another try is due, 4 = it had been settled by this very attempt,
@@ -12,7 +13,6 @@
 --@include events
 local now = now_ms()
 local worker = ARGV[1]
-local retention = ARGV[2]
 local STALE, SUCCEEDED, DEAD, RETRY, REPEATED, CANCELLED = 0, 1, 2, 3, 4, 5
 
 -- Tries that failed by themselves: crashes, lost workers and what is excused do not count.
@@ -57,7 +57,7 @@ local function settle(r, key, at)
     if verdict == SUCCEEDED then
         r.state = '+'
         r.payload = ARGV[at + 4]
-        redis.call('SET', key, record_text(r), 'EX', retention)
+        redis.call('SET', key, record_text(r), 'EX', ARGV[at + 7])
         redis.call('HINCRBY', KEYS[2], 'succeeded', 1)
     else
         r.state = 'd'
@@ -72,7 +72,7 @@ end
 local verdicts = {}
 local told = {}
 for i = 5, #KEYS do
-    local at = (i - 5) * 7 + 3
+    local at = (i - 5) * 8 + 2
     local r, is_damaged = record_get(KEYS[i])
     local verdict = STALE
     if is_damaged then

@@ -18,8 +18,8 @@ COPY . .
 ARG VERSION=unknown
 RUN make -j"$(nproc)" VERSION="${VERSION}" all build/release/check/unit
 # The tests run as somebody without rights, as the programs will.
-RUN chown -R nobody build && \
-    setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/tmp make unit VERSION="${VERSION}"
+RUN setpriv --reuid=nobody --regid=nogroup --clear-groups \
+        env HOME=/tmp JOBGATE_BIN=/src/build/release/bin JOBGATE_VARIANT=release tests/run.sh build/release/check/unit
 RUN kubernetes/image/assemble.sh "${VERSION}"
 
 # ---- api: from nothing ----

@@ -73,7 +73,7 @@ static bool read_name(struct request *r, const char *const *known, struct evkeyv
     is_right = read_owner(r->exchange, query, owner, e);
     query_release(query);
     if (is_right) {
-        snprintf(r->key, sizeof(r->key), "%s/%s", owner, name);
+        snprintf(r->key, sizeof(r->key), "%s/%.63s", owner, name);
         r->name = strchr(r->key, '/') + 1;
     }
     return is_right;

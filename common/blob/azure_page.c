@@ -56,7 +56,7 @@ static void keep_meta(struct reading *r)
 
     if (f->meta_count == META_FIELDS || strlen(r->path[4]) >= META_NAME_MAX)
         return;
-    snprintf(f->meta_names[f->meta_count], META_NAME_MAX, "%s", r->path[4]);
+    snprintf(f->meta_names[f->meta_count], META_NAME_MAX, "%.*s", META_NAME_MAX - 1, r->path[4]);
     snprintf(f->meta_texts[f->meta_count], META_TEXT_MAX, "%s", r->text.data);
     f->meta_count++;
 }

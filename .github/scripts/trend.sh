@@ -5,7 +5,7 @@ name=$(date -u +%F)-$(git rev-parse --short HEAD).txt
 mkdir -p build
 make bench | tee "build/$name"
 gh auth setup-git
-url=https://github.com/$GITHUB_REPOSITORY
+url=${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY
 git clone --quiet --depth 1 --branch bench-trend "$url" build/trend 2>/dev/null || {
     git init --quiet --initial-branch bench-trend build/trend
     git -C build/trend remote add origin "$url"

@@ -51,7 +51,7 @@ resource "azurerm_kubernetes_cluster" "this" {
   oidc_issuer_enabled          = true
   workload_identity_enabled    = true
   run_command_enabled          = false
-  azure_policy_enabled         = true
+  azure_policy_enabled         = var.sku_tier != "Free" # its pods take room that a single node has not
   image_cleaner_enabled        = true
   image_cleaner_interval_hours = 48
   cost_analysis_enabled        = var.sku_tier != "Free"

@@ -38,7 +38,8 @@ LINK = $(CC) $(VARIANT_FLAGS) -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed 
 
 objects = $(patsubst %.c,$(B)/%.o,$1)
 COMMON := $(call objects,$(wildcard common/*/*.c)) $(B)/gen/queue_scripts.o
-API := $(call objects,$(filter-out api/main.c,$(wildcard api/*.c api/*/*.c)))
+API := $(call objects,$(filter-out api/main.c,$(wildcard api/*.c api/*/*.c))) $(B)/gen/api_files.o
+API_FILES := api/openapi/contract.json $(sort $(wildcard api/openapi/docs.*))
 WORKER := $(call objects,$(filter-out worker/main.c,$(wildcard worker/*.c worker/*/*.c)))
 SUPPORT := $(call objects,$(filter-out tests/support/main.c tests/support/config_docs.c,$(wildcard tests/support/*.c)))
 UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
@@ -114,6 +115,9 @@ $(B)/common/base/version.o: LANGUAGE += '-DJOBGATE_VERSION="$(VERSION)"'
 $(B)/gen/queue_scripts.c: FORCE
 	@mkdir -p $(@D); sh common/queue/lua/embed.sh $(SCRIPTS) >$@.new && { $(keep_if_same); }
 
+$(B)/gen/api_files.c: FORCE
+	@mkdir -p $(@D); sh api/openapi/embed.sh $(API_FILES) >$@.new && { $(keep_if_same); }
+
 # test_<x>.c exports <x>_suite; the list of the suites is made from the names of the files.
 $(B)/gen/unit_suites.c: SUITES = $(UNIT)
 $(B)/gen/integration_suites.c: SUITES = $(INTEGRATION)
@@ -135,7 +139,7 @@ test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(CHECKS) tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh $(PLATFORM_CHECKS)
+	@$(run_tests) $(CHECKS) tests/contract/run.sh tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh $(PLATFORM_CHECKS)
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@

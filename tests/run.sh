@@ -26,7 +26,8 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-mkdir "$directory/files"
+mkdir "$directory/files" "$directory/record"
+export JOBGATE_RECORD="${JOBGATE_RECORD-$directory/record}" # what the api answered: tests/contract/run.sh
 
 for program in "$@"; do
     TMPDIR=$directory/files JOBGATE_TEST_RUN=$directory "$program" 2>&1 | tee "$directory/output" |

@@ -1,6 +1,7 @@
 #include "tests/support/http.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
+#include "tests/support/record.h"
 
 #include <check.h>
 #include <curl/curl.h>
@@ -79,6 +80,7 @@ void http_ask(const struct http_ask *ask, struct http_reply *reply)
     *reply = (struct http_reply){.headers = BUF(HEADERS_MAX), .body = BUF(BODY_MAX)};
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     perform(curl, ask, reply);
+    record_answer(ask, reply);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
 }

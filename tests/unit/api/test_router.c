@@ -11,17 +11,17 @@ static void handle(struct exchange *UNUSED(x))
 }
 
 static const struct route table[] = {
-    {EVHTTP_REQ_POST, "/v1/jobs", handle, SCOPE_READ},
-    {EVHTTP_REQ_GET, "/v1/jobs", handle, SCOPE_READ},
-    {EVHTTP_REQ_GET, "/v1/jobs/{}", handle, SCOPE_READ},
-    {EVHTTP_REQ_DELETE, "/v1/jobs/{}", handle, SCOPE_READ},
-    {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", handle, SCOPE_READ},
-    {EVHTTP_REQ_GET, "/v1/jobs/{}/result", handle, SCOPE_READ},
-    {EVHTTP_REQ_GET, "/v1/stats", handle, SCOPE_READ},
-    {EVHTTP_REQ_POST, "/v1/queues/{}/pause", handle, SCOPE_READ},
-    {EVHTTP_REQ_GET, "/v1/queues/all/pause", handle, SCOPE_READ},
-    {EVHTTP_REQ_PUT, "/v1/jobs/all", handle, SCOPE_READ},
-    {0, NULL, NULL, 0},
+    {EVHTTP_REQ_POST, "/v1/jobs", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_GET, "/v1/jobs", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_GET, "/v1/jobs/{}", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_DELETE, "/v1/jobs/{}", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_GET, "/v1/jobs/{}/result", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_GET, "/v1/stats", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_POST, "/v1/queues/{}/pause", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_GET, "/v1/queues/all/pause", handle, SCOPE_READ, NULL},
+    {EVHTTP_REQ_PUT, "/v1/jobs/all", handle, SCOPE_READ, NULL},
+    {0, NULL, NULL, 0, NULL},
 };
 
 /* What router_find made of a request. */

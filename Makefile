@@ -28,6 +28,7 @@ LANGUAGE := -std=c17 -D_GNU_SOURCE -I.
 release_FLAGS := -O2 -g -D_FORTIFY_SOURCE=2
 debug_FLAGS := -Og -g3
 asan_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+fuzz_FLAGS := $(asan_FLAGS) -fsanitize=fuzzer-no-link -Wno-error
 VARIANT_FLAGS := $(or $($(VARIANT)_FLAGS),$(error VARIANT is release, debug or asan, not "$(VARIANT)"))
 
 COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(VARIANT_FLAGS) -fstack-protector-strong -fPIE -pthread -MMD -MP \
@@ -47,6 +48,7 @@ INTEGRATION := $(wildcard tests/integration/test_*.c)
 CHAOS := $(filter-out tests/chaos/handler.c,$(wildcard tests/chaos/*.c))
 CHECKS := $(patsubst %,$(B)/check/%,unit integration chaos)
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 SCRIPTS := $(sort $(wildcard common/queue/lua/*.lua))
 BINARIES := $(patsubst %,$(B)/bin/jobgate-%,$(foreach part,api worker,$(if $(wildcard $(part)/main.c),$(part))))
 TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a libworker.a libjobgate.a)
@@ -102,6 +104,11 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libjobgate.a
 $(B)/tests/support/config_docs:
 	$(call say,link $@)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
 
+# Targets of libFuzzer, which is clang's: in a variant of their own, that tests/fuzz/run.sh builds.
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libapi.a $(B)/libworker.a $(B)/libjobgate.a
+	@mkdir -p $(@D)
+	$(call say,link $@)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+
 # --- generated sources: looked at in each run, written only when they change -------------------------------------------
 
 keep_if_same = cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -139,7 +146,7 @@ test-programs: $(BINARIES) $(CHECKS) $(B)/chaos/handler
 test:
 	tests/setup.sh test
 	$(build) test-programs
-	@$(run_tests) $(CHECKS) tests/contract/run.sh tests/model/run.sh tests/kubernetes/run.sh tests/rollout/run.sh $(PLATFORM_CHECKS)
+	@$(run_tests) $(CHECKS) tests/contract/run.sh tests/model/run.sh tests/fuzz/run.sh tests/kubernetes/run.sh tests/rollout/run.sh $(PLATFORM_CHECKS)
 
 unit integration: test-programs
 	@$(run_tests) $(B)/check/$@
@@ -165,6 +172,13 @@ chaos:
 	tests/setup.sh test
 	$(build) test-programs
 	@JOBGATE_CHAOS_SECONDS=$(or $(SECONDS),60) JOBGATE_CHAOS_SEED=$(SEED) $(run_tests) $(B)/check/chaos
+
+.PHONY: fuzz fuzz-programs
+fuzz:
+	tests/setup.sh test
+	@JOBGATE_FUZZ_SECONDS=$(or $(SECONDS),60) JOBGATE_FUZZ_TARGETS='$(TARGET)' $(run_tests) tests/fuzz/run.sh
+
+fuzz-programs: $(FUZZ)
 
 demo:
 	tests/setup.sh build
@@ -258,6 +272,7 @@ help:
 	@echo 'make load           10 to 500 new callers a second on two replicas, by Artillery'
 	@echo 'make image          builds the images and runs them from their file systems (as root)'
 	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
+	@echo 'make fuzz           feeds the parsers with inputs of any kind; SECONDS=60 for each, TARGET=<one of tests/fuzz>'
 	@echo 'make lint           what can be found without running anything'
 	@echo 'make format         lays out the sources with clang-format'
 	@echo 'make docs           writes docs/configuration.md from the table of settings'

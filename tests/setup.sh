@@ -20,6 +20,7 @@ build="$compile redis-server:redis-server curl:curl ca-certificates:- tzdata:- j
 # shellcheck disable=SC2034 # used by name
 dockerfile="$compile check:- openssl:openssl redis-server:redis-server ca-certificates:- tzdata:- jq:jq procps:ps"
 test="$build check:- openssl:openssl nodejs:node npm:npm spin:spin unzip:unzip haproxy:haproxy prometheus:promtool git:git"
+test="$test clang:clang libclang-rt-dev:-" # for tests/fuzz
 # shellcheck disable=SC2034 # used by name
 lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck git:git"
 # shellcheck disable=SC2034

@@ -15,6 +15,13 @@ void buf_release(struct buf *b)
     buf_init(b, b->ceiling);
 }
 
+void buf_wipe(struct buf *b)
+{
+    if (b->size)
+        explicit_bzero(b->data, b->length);
+    buf_reset(b);
+}
+
 void buf_reset(struct buf *b)
 {
     b->length = 0;

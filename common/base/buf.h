@@ -27,6 +27,7 @@ extern char buf_empty[1]; /* what data points at before the first append; never 
 void buf_init(struct buf *b, size_t ceiling);
 void buf_release(struct buf *b); /* frees; the buffer may be initialised again */
 void buf_reset(struct buf *b);   /* empties and keeps the memory */
+void buf_wipe(struct buf *b);    /* overwrites what it held and empties: it was a secret */
 
 bool buf_append(struct buf *b, const void *data, size_t length);
 bool buf_append_text(struct buf *b, const char *text);

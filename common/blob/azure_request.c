@@ -9,7 +9,7 @@
 enum {
     URL_SIZE = ACCOUNT_ENDPOINT_SIZE + ACCOUNT_CONTAINER_SIZE + BLOB_NAME_SIZE + ACCOUNT_SAS_SIZE + 32,
     QUERY_MAX = 8192,
-    HEAD_TEXT_MAX = 12288, /* the service takes 8 KiB of metadata */
+    HEAD_TEXT_MAX = 20480, /* the service takes 8 KiB of metadata; a token has up to 8 KiB too */
     ANSWER_BODY_MAX = 65536,
     PAGE_BODY_MAX = 8 * 1024 * 1024, /* a page of a list, with its metadata */
     CONNECT_TIMEOUT_MS = 10000,
@@ -353,6 +353,7 @@ static bool fill_head(struct azure_request *r, struct azure_lines *h, struct err
         return false;
     if (authorization.length)
         azure_line(h, "%s", authorization.data);
+    buf_wipe(&authorization);
     sas = credential_sas(r->client->credential);
     if (*r->query || *sas)
         buf_printf(&r->url, "?%s%s%s", r->query, *r->query && *sas ? "&" : "", sas);
@@ -461,6 +462,7 @@ static void try_now(struct azure_request *r)
     buf_reset(&r->error_body);
     r->phase = PHASE_CALLING;
     call_store(r, &h);
+    explicit_bzero(h.text, h.used);
 }
 
 static void on_timer(void *arg)

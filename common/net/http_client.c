@@ -224,6 +224,7 @@ static void release_call(struct http_call *call)
     struct http_client *c = call->client;
 
     TAILQ_REMOVE(&c->calls, call, link);
+    buf_wipe(&call->header_text); /* a token or a signature was among them */
     if (c->spare_count == SPARE_CALLS_MAX) {
         free_call(call);
         return;

@@ -138,12 +138,30 @@ START_TEST(an_integer_is_written_in_full)
 }
 END_TEST
 
+START_TEST(wiping_leaves_nothing_behind)
+{
+    AUTO_BUF struct buf b = BUF(64);
+    const char *bytes;
+
+    buf_wipe(&b);
+    buf_append_text(&b, "secret");
+    bytes = b.data;
+    buf_wipe(&b);
+    ck_assert_uint_eq(b.length, 0);
+    ck_assert_ptr_eq(b.data, bytes);
+    for (size_t i = 0; i < 7; i++)
+        ck_assert_int_eq(bytes[i], 0);
+    ck_assert(buf_append_text(&b, "again"));
+}
+END_TEST
+
 Suite *buf_suite(void)
 {
     Suite *suite = suite_create("buf");
     TCase *all = tcase_create("buf");
 
     tcase_add_test(all, an_empty_buffer_is_an_empty_string);
+    tcase_add_test(all, wiping_leaves_nothing_behind);
     tcase_add_test(all, appends_add_up_and_stay_terminated);
     tcase_add_test(all, it_grows_to_its_ceiling_and_not_past_it);
     tcase_add_test(all, an_append_past_the_ceiling_appends_nothing_and_stops_later_ones);

@@ -124,6 +124,11 @@ static void end_exchange(struct exchange *x, int status)
 
 /* ---- what handlers use ---- */
 
+struct gate *exchange_gate(const struct exchange *x)
+{
+    return x->api->gate;
+}
+
 struct metrics *exchange_metrics(const struct exchange *x)
 {
     return x->api->metrics;

@@ -91,6 +91,7 @@ struct server *server_free(struct server *s);
 
 /* ---- what a handler needs ---- */
 
+struct gate *exchange_gate(const struct exchange *x);       /* of its loop */
 struct metrics *exchange_metrics(const struct exchange *x); /* of its loop */
 
 /* The path as it came, percent-encoded, without the query. Borrowed until the answer. */

@@ -1,4 +1,5 @@
 #include "api/gate/gate.h"
+#include "api/gate/entra.h"
 #include "api/gate/keyring.h"
 #include "api/gate/limiter.h"
 #include "api/gate/modes.h"
@@ -16,6 +17,7 @@ struct gate {
     struct caller *anybody; /* with AUTH=none; and on public routes */
     struct keyring *keys;
     struct watch *keys_watch;
+    struct entra *entra;
     struct limiter *limiter;
 };
 
@@ -123,6 +125,22 @@ static void enter_with_key(struct gate *g, struct exchange *x, const char *key)
         refuse_unknown(x, &e, true);
 }
 
+static void on_identified(void *arg, struct caller *c, const struct error *e)
+{
+    struct exchange *x = arg;
+    struct gate *g = exchange_gate(x);
+
+    if (!c && e->code == ERROR_UNAUTHENTICATED) {
+        refuse_unknown(x, e, true);
+    } else if (!c) {
+        refuse(x, "unavailable", e);
+    } else {
+        if (!c->bucket)
+            limiter_attach(g->limiter, c);
+        let_in(g, x, c);
+    }
+}
+
 void gate_enter(struct gate *g, struct exchange *x, gate_admitted *admitted)
 {
     const char *credentials;
@@ -136,6 +154,8 @@ void gate_enter(struct gate *g, struct exchange *x, gate_admitted *admitted)
     credentials = read_credentials(x, &e);
     if (!credentials)
         refuse_unknown(x, &e, false);
+    else if (g->entra && strncmp(credentials, API_KEY_PREFIX, strlen(API_KEY_PREFIX)) != 0)
+        entra_identify(g->entra, credentials, on_identified, x);
     else
         enter_with_key(g, x, credentials);
 }
@@ -204,6 +224,8 @@ struct gate *gate_new(const struct gate_parts *parts, struct error *e)
         g->anybody->scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_ADMIN;
     if (g->modes & AUTH_KEYS && !open_keys(g, e))
         return gate_free(g);
+    if (g->modes & AUTH_ENTRA && !(g->entra = entra_new(parts->loop, parts->config, e)))
+        return gate_free(g);
     return g;
 }
 
@@ -213,6 +235,7 @@ struct gate *gate_free(struct gate *g)
         return NULL;
     watch_free(g->keys_watch);
     keyring_free(g->keys);
+    entra_free(g->entra);
     limiter_free(g->limiter);
     caller_release(g->anybody);
     free(g);
@@ -236,6 +259,8 @@ void gate_check(const struct config *config, struct buf *mistakes)
         config_mistake(mistakes, "AUTH", e.text);
         return;
     }
+    if (modes & AUTH_ENTRA)
+        entra_check(config, mistakes);
     if (!(modes & AUTH_KEYS))
         return;
     if (!*config->api_keys_file) {

@@ -1,6 +1,6 @@
 /*
- * keyring: API keys. A key is "jobgate_" and 256 random bits; its caller alone has it. The file holds SHA-256 of
- * keys:
+ * keyring: API keys. A key is "jobgate_" and 256 random bits; its caller alone has it. The file holds SHA-256
+ * of keys:
  *
  *     {"keys": [{"name": "shop", "sha256": "<64 hex digits>", "scopes": ["submit", "read"], "owner": "shop",
  *                "rate": "100/s", "queues": ["default"], "types": ["echo"],

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <netinet/in.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 enum { ADDRESS_BUCKETS = 1024, REFUSED_MAX = 64, FLUSH_MS = 5000, PASSED_MAX = 1 << 20 };
@@ -33,7 +32,8 @@ struct connection {
     bool is_closing; /* the last answer is being written */
     connection_closed *on_close;
     void *on_close_arg;
-    LIST_ENTRY(connection) fresh;
+    struct connection *next; /* of those that we did not meet yet */
+    struct connection *previous;
 };
 
 struct connections {
@@ -47,7 +47,7 @@ struct connections {
     struct connection **by_fd;
     size_t by_fd_size;
     struct address *addresses[ADDRESS_BUCKETS];
-    LIST_HEAD(, connection) fresh; /* evhttp has them, and we do not know under what name */
+    struct connection *fresh; /* evhttp has them, and we do not know under what name */
     struct timer meet;
 };
 
@@ -183,7 +183,12 @@ static bool meet(struct connection *n)
     struct bufferevent *b = n->b;
     void *http = NULL;
 
-    LIST_REMOVE(n, fresh);
+    if (n->previous)
+        n->previous->next = n->next;
+    else
+        c->fresh = n->next;
+    if (n->next)
+        n->next->previous = n->previous;
     bufferevent_getcb(b, NULL, NULL, NULL, &http);
     if (!http) {
         forget(n);
@@ -208,8 +213,8 @@ static void meet_all(void *arg)
 
     struct error e;
 
-    while (!LIST_EMPTY(&c->fresh)) {
-        struct connection *n = LIST_FIRST(&c->fresh);
+    while (c->fresh) {
+        struct connection *n = c->fresh;
 
         if (meet(n) && is_one_too_many(n, &e))
             refuse(n, &e);
@@ -381,7 +386,6 @@ struct connections *connections_new(struct loop *l, const struct connection_limi
     c->limits = *limits;
     c->pages = pages;
     c->metrics = metrics;
-    LIST_INIT(&c->fresh);
     timer_init(&c->meet, l, meet_all, c);
     metrics_set(metrics, METRIC_HTTP_CONNECTIONS, 0);
     return c;
@@ -421,7 +425,10 @@ struct bufferevent *connections_add(struct connections *c, struct bufferevent *b
     n->input_entry = evbuffer_add_cb(bufferevent_get_input(b), on_input, n);
     if (!n->input_entry)
         abort(); /* mem.h's policy */
-    LIST_INSERT_HEAD(&c->fresh, n, fresh);
+    n->next = c->fresh;
+    if (n->next)
+        n->next->previous = n;
+    c->fresh = n;
     if (!timer_is_running(&c->meet))
         timer_start(&c->meet, 0);
     count(c, 1);

@@ -165,8 +165,8 @@ static bool split_field(struct part line, struct part *name, struct part *value,
 
 bool head_check_field(const char *line, size_t length, struct error *e)
 {
-    struct part name;
-    struct part value;
+    struct part name = {0};
+    struct part value = {0};
 
     return split_field((struct part){line, length}, &name, &value, e);
 }
@@ -203,8 +203,8 @@ static bool check_host(struct part value, struct error *e)
 
 static bool read_field(struct part line, struct fields *f, struct error *e)
 {
-    struct part name;
-    struct part value;
+    struct part name = {0};
+    struct part value = {0};
 
     if (!split_field(line, &name, &value, e))
         return false;
@@ -262,7 +262,7 @@ bool head_read(const char *text, size_t length, struct head *out, struct error *
 {
     struct part rest = {text, length};
     struct fields fields = {0};
-    struct part line;
+    struct part line = {0};
     bool is_old = false;
 
     if (!next_line(&rest, &line, e) || !read_request_line(line, &is_old, e))

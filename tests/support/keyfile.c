@@ -69,7 +69,7 @@ void keyfile_ask(const struct jobgate *api, const char *key, const char *method,
     const char *json, struct http_reply *reply)
 {
     char url[URL_SIZE];
-    char authorization[128];
+    char authorization[8192];
     const char *headers[4] = {"Prefer: respond-async"};
     size_t count = 1;
 

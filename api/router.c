@@ -38,7 +38,7 @@ static bool add_parameter(const char *text, size_t length, char parameter[PARAME
     char one[PARAMETER_SIZE];
     size_t used = strlen(parameter);
 
-    if (!decode_parameter(text, length, one) || used + strlen(one) + 2 > PARAMETER_SIZE)
+    if (!decode_parameter(text, length, one) || used + (used > 0) + strlen(one) >= PARAMETER_SIZE)
         return false;
     if (used)
         parameter[used++] = '/';

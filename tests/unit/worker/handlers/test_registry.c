@@ -69,7 +69,8 @@ static const struct {
         "/types/a/builtin: is not a known builtin: it must be one of echo, sleep, fail, sha256"},
     {"{\"types\": {\"a\": {\"kind\": \"builtin\", \"builtin\": \"echo\", \"command\": [\"/bin/cat\"]}}}",
         "/types/a/command: is not a known field: it would be one of kind, timeout_s, content_type, "
-        "max_attempts, max_crashes, retry_delay_ms, retry_delay_max_ms, max_output_bytes, cache_s, builtin"},
+        "max_attempts, max_crashes, retry_delay_ms, retry_delay_max_ms, max_output_bytes, cache_s, "
+        "retention_s, builtin"},
     {"{\"types\": {\"a\": {\"kind\": \"command\"}}}",
         "/types/a/command: is missing: it must be a list of 1 to 64 texts"},
     {"{\"types\": {\"a\": {\"kind\": \"command\", \"command\": []}}}",

@@ -9,6 +9,7 @@
 #include "api/admission.h"
 #include "api/api.h"
 #include "api/batch/single.h"
+#include "api/payloads.h"
 #include "api/jobs.h"
 #include "api/routes.h"
 #include "common/base/mem.h"
@@ -305,10 +306,13 @@ static void place_item(struct batch *b, size_t item, struct submission *s)
 {
     struct lane *l = find_lane(b, s->queue);
     struct job_id id;
+    struct error e;
 
-    id_generate(&b->exchange->api->ids, &l->shard, &id);
+    if (!*s->payload_ref || !id_parse(s->payload_ref, &id, &e))
+        id_generate(&b->exchange->api->ids, &l->shard, &id);
     verdicts_set_id(b->verdicts, item, id.text);
-    if (!*s->unique_key && !s->schedule.not_before_ms && !s->schedule.delay_ms) {
+    if (!*s->unique_key && !s->schedule.not_before_ms && !s->schedule.delay_ms &&
+        !payload_is_stored(b->exchange->api, s)) {
         add_to_chunk(l, item, s, &id);
         submission_release(s);
         return;

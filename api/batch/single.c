@@ -1,5 +1,6 @@
 #include "api/batch/single.h"
 #include "api/api.h"
+#include "api/payloads.h"
 #include "common/base/mem.h"
 
 enum { LOOKS_MAX = 5 };
@@ -58,7 +59,9 @@ static void refuse_verdict(struct single *s, enum submit_verdict verdict)
 {
     struct error e;
 
-    if (verdict == SUBMIT_MISMATCH)
+    if (verdict == SUBMIT_TAKEN)
+        error_set(&e, ERROR_CONFLICT, "this upload was submitted before: it is job %.100s", s->id.text);
+    else if (verdict == SUBMIT_MISMATCH)
         error_set(&e, ERROR_KEY_REUSED, "this Idempotency-Key came with another request before");
     else if (verdict == SUBMIT_FULL)
         error_set(&e, ERROR_QUEUE_FULL, "%lld jobs wait in queue %s, as many as may (QUEUE_DEPTH_MAX)",
@@ -78,6 +81,7 @@ static void on_submitted(void *arg, const struct submit_result *result, const st
         verdicts_accept(s->batch->verdicts, s->item);
         end(s);
     } else if (result->verdict == SUBMIT_REPEATED || result->verdict == SUBMIT_UNIQUE) {
+        payload_take_back(s->batch->exchange->api, &s->id, &s->submission);
         verdicts_set_id(s->batch->verdicts, s->item, result->id);
         verdicts_accept(s->batch->verdicts, s->item);
         end(s);
@@ -85,8 +89,14 @@ static void on_submitted(void *arg, const struct submit_result *result, const st
         snprintf(s->holder, sizeof(s->holder), "%s", result->id);
         single_start(s, NULL);
     } else {
+        payload_take_back(s->batch->exchange->api, &s->id, &s->submission);
         refuse_verdict(s, result->verdict);
     }
+}
+
+static void on_placed(void *arg, const struct error *e)
+{
+    single_start(arg, e);
 }
 
 void single_start(struct single *s, const struct error *e)
@@ -106,9 +116,12 @@ void single_start(struct single *s, const struct error *e)
         .unique = *s->submission.unique_key ? s->unique : NULL,
         .holder = s->holder,
     };
+    bool is_to_be_placed = !e && !s->submission.spec.payload_size && payload_is_stored(a, &s->submission);
     struct error failure;
 
-    if (e)
+    if (is_to_be_placed)
+        payload_place(b->exchange->api, &s->id, &s->submission, on_placed, s);
+    else if (e)
         refuse(s, e);
     else if (!backpressure_admits(a->backpressure, &failure) ||
              !queue_submit(durability_queue(a->durability), &submit, on_submitted, s, &failure))

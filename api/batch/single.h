@@ -1,5 +1,6 @@
 /*
- * single: an item of a batch that is submitted by itself: it is scheduled or has a unique_key.
+ * single: an item of a batch that is submitted by itself: it is scheduled, has a unique_key, or a payload
+ * that lies in the blob store.
  */
 #ifndef JOBGATE_SINGLE_H
 #define JOBGATE_SINGLE_H

@@ -14,6 +14,8 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 # shellcheck source=tests/bench/growth.sh
 . "$(dirname "$0")/growth.sh"
+# shellcheck source=tests/bench/stream.sh
+. "$(dirname "$0")/stream.sh"
 # shellcheck source=tests/bench/punctual.sh
 . "$(dirname "$0")/punctual.sh"
 
@@ -363,6 +365,7 @@ print_table() {
     plain '  LOG_LEVEL=warn: CPU µs/job' %.1f store_warn.cpu
     plain '  64 at once: CPU µs/job' %.1f store_64.cpu
     plain '  jobs/s' %.0f store.rate
+    print_stream
     line 'memory and start' '' '' '' '' ''
     plain '  Redis: bytes per queued job, 200-byte payload' %.1f redis_bytes '<=460'
     plain '  Redis: bytes of its record alone' %.0f record_bytes
@@ -408,6 +411,7 @@ main() {
         drain_to_sink
         measure_redis_memory
         measure_starts
+        measure_stream
         measure_punctuality
     done
     measure_growth

@@ -73,6 +73,10 @@ static const struct row {
     {EVHTTP_REQ_DELETE, "/v1/jobs/{}", NULL, {401, 401, 200, 403, 404, 200}, false},
     {EVHTTP_REQ_POST, "/v1/jobs/{}/retry", NULL, {401, 401, 409, 403, 404, 409}, false},
     {EVHTTP_REQ_GET, "/v1/jobs/{}/result", NULL, {401, 401, 403, 409, 404, 409}, false},
+    {EVHTTP_REQ_GET, "/v1/jobs/{}/log", NULL, {401, 401, 403, 404, 404, 404}, false}, /* it has none yet */
+    {EVHTTP_REQ_POST, "/v1/uploads", NULL, {401, 401, 201, 403, 201, 201}, false},
+    {EVHTTP_REQ_PUT, "/v1/uploads/{}/{}", "a part", {401, 401, 200, 403, 200, 200},
+        false}, /* each has its own */
     {EVHTTP_REQ_GET, "/v1/jobs/{}/events", NULL, {401, 401, 403, 200, 404, 200}, true},
     {EVHTTP_REQ_GET, "/openapi.json", NULL, {200, 200, 200, 200, 200, 200}, false},
     {EVHTTP_REQ_GET, "/docs", NULL, {200, 200, 200, 200, 200, 200}, false},
@@ -142,7 +146,9 @@ static void write_path(const struct route *route, const char *id, char path[PATH
                         : route->method == EVHTTP_REQ_PUT ? "of-each"
                                                           : "mine";
 
-    if (hole)
+    if (begins(route, "/v1/uploads/"))
+        snprintf(path, PATH_SIZE, "/v1/uploads/%s/1", id);
+    else if (hole)
         snprintf(path, PATH_SIZE, "%.*s%s%s", (int)(hole - route->pattern), route->pattern, value, hole + 2);
     else
         snprintf(path, PATH_SIZE, "%s", route->pattern);
@@ -193,6 +199,27 @@ START_TEST(every_row_is_a_route)
             route++;
         ck_assert_msg(route->pattern != NULL, "%s is no route", rows[i].pattern);
     }
+}
+END_TEST
+
+START_TEST(another_s_upload_is_no_payload)
+{
+    AUTO_REPLY struct http_reply reply = {0};
+    AUTO(json) json_t *upload = NULL;
+    char path[PATH_SIZE];
+    char body[PATH_SIZE];
+
+    keyfile_ask(s.api, mine, "POST", "/v1/uploads", NULL, &reply);
+    ck_assert_int_eq(reply.status, 201);
+    upload = http_reply_json(&reply);
+    snprintf(path, sizeof(path), "/v1/uploads/%s/1", json_text_at(upload, "/id"));
+    keyfile_ask(s.api, mine, "PUT", path, "a part", &reply);
+    ck_assert_int_eq(reply.status, 200);
+    snprintf(body, sizeof(body), "{\"type\":\"echo\",\"payload_ref\":\"%s\"}", json_text_at(upload, "/id"));
+    keyfile_ask(second, asker_keys[OTHER], "POST", "/v1/jobs", body, &reply);
+    json_decref(scene_problem(&reply, 422, "invalid"));
+    keyfile_ask(second, mine, "POST", "/v1/jobs", body, &reply);
+    ck_assert_int_eq(reply.status, 202);
 }
 END_TEST
 
@@ -269,6 +296,7 @@ Suite *isolation_suite(void)
     tcase_add_test(t, every_route_lets_those_in_that_may);
     tcase_add_test(t, every_row_is_a_route);
     tcase_add_test(t, another_s_job_looks_like_none);
+    tcase_add_test(t, another_s_upload_is_no_payload);
     tcase_add_test(t, a_list_holds_one_s_own_jobs);
     tcase_add_test(t, keys_of_two_owners_do_not_meet);
     suite_add_tcase(suite, t);

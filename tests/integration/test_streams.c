@@ -128,6 +128,28 @@ START_TEST(a_payload_that_is_gone_ends_its_job)
 }
 END_TEST
 
+START_TEST(a_large_payload_in_a_batch_goes_the_same_way)
+{
+    enum { LETTERS = 100000 };
+    AUTO_BUF struct buf body = BUF(4 * LETTERS);
+    AUTO(json) json_t *verdicts = NULL;
+    AUTO(json) json_t *job = NULL;
+    AUTO(free) char *id = NULL;
+
+    buf_append_text(&body, "[{\"type\":\"cat\",\"payload\":\"");
+    for (int i = 0; i < LETTERS; i++)
+        buf_append_char(&body, 'x');
+    buf_append_text(&body, "\"},{\"type\":\"cat\",\"payload\":1}]");
+    verdicts = desk_call(s.api, "POST", "/v1/jobs/batch", body.data, 202);
+    id = mem_strdup(json_text_at(verdicts, "/items/0/id"));
+    ck_assert_uint_eq(count_payloads(), 1);
+    scene_start_worker(&s, NULL);
+    job = jobgate_wait_for(s.api, id, "succeeded");
+    ck_assert_int_eq(json_int_at(job, "/result/size"), LETTERS + 2);
+    wait_payloads(0);
+}
+END_TEST
+
 /* What is refused leaves nothing in the store. */
 START_TEST(a_payload_whose_job_was_not_accepted_is_removed)
 {
@@ -413,6 +435,7 @@ Suite *streams_suite(void)
     tcase_add_test(directory, the_payload_of_a_dead_job_is_kept_for_its_replay);
     tcase_add_test(directory, a_payload_that_is_gone_ends_its_job);
     tcase_add_test(directory, a_payload_whose_job_was_not_accepted_is_removed);
+    tcase_add_test(directory, a_large_payload_in_a_batch_goes_the_same_way);
     tcase_add_test(directory, orphans_are_swept);
     tcase_add_test(directory, an_upload_in_parts_is_the_payload_of_its_job);
     tcase_add_test(directory, what_is_wrong_with_an_upload_is_told);

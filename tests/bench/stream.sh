@@ -1,4 +1,5 @@
-# shellcheck shell=bash
+#!/bin/bash
+# shellcheck disable=SC2154 # tools.sh, which is sourced before, sets `directory` and `pid`
 # A result of 2 GiB from a command, through a worker, into the sink: how much memory the worker took at the most, and how fast it
 # went. Sourced by run.sh.
 

@@ -362,18 +362,18 @@ START_TEST(a_store_that_stalls_is_waited_for)
     AUTO(json) json_t *job = NULL;
 
     scene_start_worker(&s, (const char *[]){"BLOB_TIMEOUT_MS=1000", NULL});
-    id = scene_submit_script(&s, "&timeout_s=4",
-        "until [ -e go ]; do sleep 0.05; done; echo x >>starts; head -c 134217728 /dev/zero; echo x >>ends");
+    id = scene_submit_script(&s, "&timeout_s=10",
+        "until [ -e go ]; do sleep 0.05; done; echo x >>starts; head -c 67108864 /dev/zero; echo x >>ends");
     json_decref(jobgate_wait_for(s.api, id, "running"));
     azurite_pause(s.azurite);
     scene_touch(&s, "go");
     scene_wait_lines(&s, "starts", 1);
-    desk_pass(7000);
+    desk_pass(13000);
     ck_assert_uint_eq(scene_count_lines(&s, "ends"), 0); /* its pipe is full */
     azurite_resume(s.azurite);
     job = jobgate_wait_for(s.api, id, "succeeded");
     ck_assert_int_eq(json_int_at(job, "/attempt"), 1);
-    ck_assert_int_eq(json_int_at(job, "/result/size"), 134217728);
+    ck_assert_int_eq(json_int_at(job, "/result/size"), 67108864);
     ck_assert_uint_eq(scene_count_lines(&s, "starts"), 1);
 }
 END_TEST

@@ -98,7 +98,7 @@ $(B)/chaos/handler: $(call objects,tests/chaos/handler.c tests/chaos/answer.c)
 	$(call say,link $@)$(LINK) -o $@ $^
 
 $(B)/tests/support/config_docs: $(B)/tests/support/config_docs.o $(B)/libjobgate.a
-$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libjobgate.a
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libworker.a $(B)/libjobgate.a
 	@mkdir -p $(@D)
 	$(call say,link $@)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
 $(B)/tests/support/config_docs:

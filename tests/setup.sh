@@ -30,6 +30,11 @@ bare="git:git debootstrap:debootstrap debian-archive-keyring:-"
 # shellcheck disable=SC2034
 image="$test debootstrap:debootstrap debian-archive-keyring:- buildah:buildah bubblewrap:bwrap binutils:readelf libcap2-bin:getcap"
 
+# The clients of docs/handlers.md and the handlers of the tests.
+test="$test python3:python3"
+dockerfile="$dockerfile nodejs:node python3:python3"
+bench="$bench python3:python3"
+
 die() {
     printf 'setup.sh: %s\n' "$*" >&2
     exit 1

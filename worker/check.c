@@ -18,7 +18,7 @@ static void check_queues(const struct config *config, struct buf *mistakes)
 static void check_handlers(struct loop *loop, const struct config *config, struct buf *mistakes)
 {
     AUTO_BUF struct buf of_file = BUF(1 << 20);
-    struct handlers *handlers = handlers_load(loop, config->handlers_file, &of_file);
+    struct handlers *handlers = handlers_load(loop, config, config->handlers_file, &of_file);
 
     if (!handlers)
         buf_printf(mistakes, "HANDLERS_FILE: %s:\n%s", config->handlers_file, of_file.data);

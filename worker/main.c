@@ -7,6 +7,7 @@
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/net/service.h"
+#include "worker/by_hand.h"
 #include "worker/handlers/warden.h"
 #include "worker/worker.h"
 
@@ -15,6 +16,7 @@ static const struct program program = {
     .summary = "runs the jobs of jobgate",
     .config_for = FOR_WORKER,
     .check = worker_check,
+    .usage = BY_HAND_USAGE,
 };
 
 static int run(const struct config *config)
@@ -40,6 +42,8 @@ int main(int argc, char **argv)
     struct error e;
     int status;
 
+    if (by_hand(argc, argv, &status))
+        return status;
     if (!service_configure(&program, argc, argv, &config, &status))
         return status;
     if (!fault_arm(getenv("JOBGATE_FAULT"), &e)) {

@@ -12,6 +12,7 @@
 #include "worker/orphans.h"
 #include "worker/handlers/callback.h"
 #include "worker/queues.h"
+#include "worker/reload.h"
 #include "worker/retention.h"
 #include "worker/scheduler.h"
 #include "worker/types.h"
@@ -330,7 +331,7 @@ static bool load_handlers(struct worker *w, struct error *e)
 {
     AUTO_BUF struct buf mistakes = BUF(65536);
 
-    w->handlers = handlers_load(w->loop, w->config->handlers_file, &mistakes);
+    w->handlers = handlers_load(w->loop, w->config, w->config->handlers_file, &mistakes);
     return w->handlers || error_set(e, ERROR_INVALID, "HANDLERS_FILE: %s", mistakes.data);
 }
 
@@ -357,6 +358,8 @@ static bool start_ops(struct worker *w, struct error *e)
     metrics_set(w->metrics, METRIC_WORKER_SLOTS, (double)w->config->worker_concurrency);
     metrics_set(w->metrics, METRIC_REDIS_UP, 0);
     metrics_set(w->metrics, METRIC_JOBS_RUNNING, 0);
+    metrics_add(w->metrics, METRIC_HANDLERS_LOADED, 0);
+    metrics_add(w->metrics, METRIC_HANDLERS_REFUSED, 0);
     ops_add_metrics(w->ops, w->metrics);
     ops_add_check(w->ops, "redis", true, is_redis_well, w);
     ops_add_check(w->ops, "lease", true, is_lease_well, w);
@@ -385,6 +388,7 @@ struct worker *worker_new(struct loop *loop, const struct config *config, struct
         return worker_free(w);
     add_consumers(w);
     w->retention = retention_new(w);
+    w->reload = reload_new(w);
     w->pulse = pulse_new(loop, is_well, w);
     ops_add_pulse(w->ops, "loop", w->pulse, PULSE_LIMIT_MS);
     loop_on_signal(loop, SIGTERM, on_stop_signal, w);
@@ -402,6 +406,7 @@ struct worker *worker_free(struct worker *w)
     if (!w)
         return NULL;
     w->pulse = pulse_free(w->pulse);
+    w->reload = reload_free(w->reload);
     w->redis = redis_free(w->redis); /* answers what is pending */
     for (size_t i = 0; i < w->consumer_count; i++)
         consumer_cut_off(w->consumers[i]);

@@ -26,6 +26,7 @@ struct retention;
 struct scheduler;
 struct settler;
 struct publisher;
+struct reload;
 
 struct worker {
     char id[WORKER_ID_SIZE];     /* of this incarnation: never used again */
@@ -46,6 +47,7 @@ struct worker {
     struct scheduler *scheduler;
     struct retention *retention; /* NULL without */
     struct publisher *publisher;
+    struct reload *reload;
     struct consumer **consumers;
     size_t consumer_count;
     struct share *shares;     /* one for each consumer */

@@ -374,7 +374,8 @@ static int64_t timeout_of(const struct azure_request *r)
 static void call_store(struct azure_request *r, const struct azure_lines *h)
 {
     static const struct http_events gather = {.on_done = on_call_done};
-    static const struct http_events stream = {on_stream_head, on_stream_data, on_call_done};
+    static const struct http_events stream = {
+        .on_head = on_stream_head, .on_data = on_stream_data, .on_done = on_call_done};
     struct azure_client *c = r->client;
     struct http_request request = {
         .method = r->ask.method,

@@ -166,6 +166,17 @@ static void set_guard(CURL *easy, struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
 }
 
+/* The next piece of a body that comes in pieces. */
+static size_t on_read(char *room, size_t size, size_t length, void *arg)
+{
+    struct http_call *call = arg;
+    size_t n = call->is_cancelled ? 0 : call->events.on_body(call->arg, room, size * length);
+
+    if (call->is_cancelled)
+        return CURL_READFUNC_ABORT;
+    return n ? n : CURL_READFUNC_PAUSE;
+}
+
 /* What is the same for every call. */
 static void set_fixed_options(CURL *easy, struct http_call *call)
 {
@@ -188,6 +199,8 @@ static void set_fixed_options(CURL *easy, struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     if (call->client->guard)
@@ -280,14 +293,15 @@ static bool sends_length(const struct http_request *request)
 
 /* CURLOPT_POSTFIELDS for every method with a body: curl then sends a small body in one write with the head,
  * and needs no help to send it again. */
-static void set_method(CURL *easy, const struct http_request *request)
+static void set_method(CURL *easy, const struct http_request *request, bool is_in_pieces)
 {
     bool is_head = strcmp(request->method, "HEAD") == 0;
+    const void *body = request->body_length ? request->body : "";
 
     if (sends_length(request)) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_length ? request->body : "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, is_in_pieces ? NULL : body);
     } else {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
@@ -304,7 +318,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->low_speed_s);
-    set_method(easy, request);
+    set_method(easy, request, call->events.on_body != NULL);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->events.on_body ? 1L : 0L);
     set_headers(call, request);
 }
 

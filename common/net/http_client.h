@@ -47,6 +47,10 @@ struct http_response {
 struct http_events {
     /* Optional. The status and all headers are there (for the final response, not for 1xx). */
     void (*on_head)(void *arg, const struct http_response *response);
+    /* Optional: the request's body comes in pieces, body_length bytes in all, and `body` is NULL. Writes up
+     * to size bytes to room and returns how many; 0 pauses until http_resume. The call gets a connection of
+     * its own, since what was sent cannot be sent again. */
+    size_t (*on_body)(void *arg, char *room, size_t size);
     /* Optional: the body in pieces, instead of gathering it. Returning false pauses the call; the same piece
      * comes again after http_resume. */
     bool (*on_data)(void *arg, const void *data, size_t length);
@@ -75,7 +79,7 @@ struct http_client *http_client_free(struct http_client *c);
 struct http_call *http_send(
     struct http_client *c, const struct http_request *request, const struct http_events *events, void *arg);
 
-/* Goes on with a call that on_data paused. Not from inside on_data. */
+/* Goes on with a call that on_data or on_body paused. Not from inside these. */
 void http_resume(struct http_call *call);
 
 /* Ends a call: on_done comes with STOPPED, after this returned. What the call borrowed is let go at once, or,

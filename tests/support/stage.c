@@ -23,6 +23,24 @@ void stage_write(const struct stage *s, const char *name, const char *text, mode
     close(fd);
 }
 
+void stage_write_block(const struct stage *s, const char *name, const char *language, int n)
+{
+    FILE *page = fopen("docs/handlers.md", "re");
+    AUTO_BUF struct buf block = BUF(1 << 16);
+    char fence[64];
+    char line[4096];
+
+    ck_assert_msg(page != NULL, "docs/handlers.md: the tests run at the top of the tree");
+    snprintf(fence, sizeof(fence), "```%s\n", language);
+    while (fgets(line, sizeof(line), page))
+        if (strcmp(line, fence) == 0 && n-- == 0)
+            while (fgets(line, sizeof(line), page) && strcmp(line, "```\n") != 0)
+                buf_append_text(&block, line);
+    fclose(page);
+    ck_assert_uint_gt(block.length, 0);
+    stage_write(s, name, block.data, 0600);
+}
+
 static void append_types(struct buf *text, const struct stage *s, const char *types)
 {
     const char *place;
@@ -50,7 +68,7 @@ void stage_open(struct stage *s, const char *types)
     snprintf(path, sizeof(path), "%s/handlers.json", s->directory);
     s->loop = loop_new();
     ck_assert_ptr_nonnull(s->loop);
-    s->handlers = handlers_load(s->loop, path, &mistakes);
+    s->handlers = handlers_load(s->loop, s->config, path, &mistakes);
     ck_assert_msg(s->handlers != NULL, "%s", mistakes.data);
 }
 
@@ -89,6 +107,8 @@ static void on_done(void *arg, struct run_outcome *outcome)
     ended->error = outcome->error ? *outcome->error : (struct error){0};
     move(&outcome->result, &ended->result);
     move(&outcome->log, &ended->log);
+    snprintf(ended->content_type, sizeof(ended->content_type), "%s", outcome->content_type);
+    ended->retry_after_ms = outcome->retry_after_ms;
 }
 
 static const struct run_events ended_events = {.on_done = on_done};

@@ -9,6 +9,7 @@
 #include "worker/handlers/handler.h"
 
 struct stage {
+    const struct config *config; /* for handlers_load, set before stage_open; NULL: none. Else all is zero */
     struct loop *loop;
     struct handlers *handlers;
     char directory[PROCESS_PATH_SIZE]; /* of this test only; removed by stage_close */
@@ -21,6 +22,8 @@ struct ended {
     struct error error; /* ERROR_OK: it succeeded */
     struct buf result;
     struct buf log;
+    char content_type[MEDIA_TYPE_SIZE];
+    int64_t retry_after_ms;
 };
 
 /* Loads {"types": {<types>}}; each %s in `types` stands for the stage's directory. */
@@ -29,6 +32,9 @@ void stage_close(struct stage *s);
 
 /* Makes a file in the stage's directory. */
 void stage_write(const struct stage *s, const char *name, const char *text, mode_t mode);
+
+/* Makes a file of the n-th block (0: the first) of `language` in docs/handlers.md, as it stands there. */
+void stage_write_block(const struct stage *s, const char *name, const char *language, int n);
 
 /* What is given to a run of `type`: payload is a text, limits are generous. To be changed by the test. */
 struct run_input stage_input(const char *type, const char *payload);

@@ -249,7 +249,7 @@ static struct run *start(
     timer_init(&b->timer, handler_loop(h), on_slept, b);
     buf_init(&b->window, WINDOW_BYTES);
     b->is_fed = !input->is_streamed;
-    countdown_start(&b->run.limit, b->run.input.timeout_ms);
+    run_begin(&b->run);
     if (b->is_fed)
         builtin_of(b)->begin(b);
     return &b->run;

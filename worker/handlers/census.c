@@ -43,14 +43,14 @@ static struct watched *by_stray(const struct proc *p)
     return NULL;
 }
 
-static struct watched *by_directory(pid_t pid)
+static struct watched *by_name(pid_t pid)
 {
-    char directory[WORKDIR_PATH_SIZE];
+    char name[64];
 
-    if (!proc_variable(pid, "TMPDIR", directory, sizeof(directory)))
+    if (!proc_variable(pid, "JOBGATE_RUN", name, sizeof(name)))
         return NULL;
     for (struct watched *w = census.watched; w; w = w->next)
-        if (strcmp(w->directory, directory) == 0)
+        if (strcmp(w->name, name) == 0)
             return w;
     return NULL;
 }
@@ -100,7 +100,7 @@ static void claim_orphans(void)
 
         if (p->owner || p->is_zombie || !is_handlers_orphan(p))
             continue;
-        p->owner = by_directory(p->pid);
+        p->owner = by_name(p->pid);
         if (p->owner) {
             add_stray(p->owner, p);
         } else {

@@ -3,8 +3,8 @@
  * use too much: what the kernel limits per process or per user only.
  *
  * A process belongs to a program when it is in its process group, when its parent does (it may have left the
- * group), or, orphaned, when it carries the program's TMPDIR in its environment. What became a child of this
- * process and belongs to no living program is killed. One look at /proc serves all programs; looks are
+ * group), or, orphaned, when it carries the program's JOBGATE_RUN in its environment. What became a child of
+ * this process and belongs to no living program is killed. One look at /proc serves all programs; looks are
  * CENSUS_MS apart, or more where they take long, so that they cost two percent of one processor at the most.
  */
 #ifndef JOBGATE_CENSUS_H
@@ -24,6 +24,7 @@ struct stray {
 /* A running program; embedded in what runs it. */
 struct watched {
     pid_t group;
+    const char *name;                                    /* its JOBGATE_RUN; borrowed */
     const char *directory;                               /* its TMPDIR; borrowed */
     const struct limits *limits;                         /* borrowed */
     void (*on_over)(void *arg, const struct error *why); /* called once at the most for each watched_begin */
@@ -44,7 +45,7 @@ struct watched {
 void census_open(struct loop *l);
 void census_close(void);
 
-/* Begins to watch. group, directory, limits, on_over and arg are set, the rest is zero. */
+/* Begins to watch. group, name, directory, limits, on_over and arg are set, the rest is zero. */
 void census_add(struct watched *w);
 
 /* Kills what left the group, and ends watching. To be called when the leader has exited. Harmless when it is

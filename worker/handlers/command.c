@@ -310,9 +310,8 @@ static struct run *start(
     timer_init(&c->resumed, handler_loop(h), on_resumed, c);
     countdown_init(&c->straggle, handler_loop(h), on_straggling, c);
     c->start_ms = clock_steady_ms();
-    if (launch(c, &c->error))
-        countdown_start(&c->run.limit, c->run.input.timeout_ms);
-    else
+    run_begin(&c->run);
+    if (!launch(c, &c->error))
         run_defer(&c->run);
     return &c->run;
 }
@@ -349,9 +348,9 @@ static void release(void *settings)
     free(settings);
 }
 
-static bool check(const void *settings, struct error *e)
+static bool check(const struct handler *h, struct error *e)
 {
-    return program_check(settings, e);
+    return program_check(h->settings, e);
 }
 
 const struct kind kind_command = {

@@ -101,11 +101,12 @@ static char **make_vector(const struct buf *text)
 }
 
 char **environment_new(const struct environment_rules *rules, const struct run_input *input, bool with_job,
-    const char *directory)
+    const char *directory, const char *run)
 {
     AUTO_BUF struct buf text = BUF(TEXT_MAX_BYTES);
 
     append(&text, "JOBGATE_TYPE=", input->type);
+    append(&text, "JOBGATE_RUN=", run);
     append(&text, "TMPDIR=", directory);
     if (with_job)
         append_job(&text, input);

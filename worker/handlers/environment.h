@@ -13,10 +13,10 @@ struct environment_rules {
     char *const *fixed;     /* "NAME=value", ending with NULL; they go before the inherited */
 };
 
-/* As execve takes it: one allocation that the caller frees. It holds JOBGATE_TYPE and TMPDIR; with_job also
- * JOBGATE_JOB_ID, _QUEUE, _ATTEMPT, _DEADLINE (RFC 3339, UTC: input->timeout_ms from now), _OWNER and
- * TRACEPARENT where there is one, and JOBGATE_META_<name> for each metadata. */
+/* As execve takes it: one allocation that the caller frees. It holds JOBGATE_TYPE, JOBGATE_RUN and TMPDIR;
+ * with_job also JOBGATE_JOB_ID, _QUEUE, _ATTEMPT, _DEADLINE (RFC 3339, UTC: input->timeout_ms from now),
+ * _OWNER and TRACEPARENT where there is one, and JOBGATE_META_<name> for each metadata. */
 char **environment_new(const struct environment_rules *rules, const struct run_input *input, bool with_job,
-    const char *directory) MUST_CHECK;
+    const char *directory, const char *run) MUST_CHECK;
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "common/base/base.h"
 #include "common/base/buf.h"
+#include "common/base/config.h"
 #include "common/base/error.h"
 #include "common/base/id.h"
 #include "common/net/loop.h"
@@ -28,11 +29,16 @@ enum { MEDIA_TYPE_SIZE = 128, PROGRESS_MESSAGE_SIZE = 257 };
 struct handlers;
 
 /* Loads a handlers file. Returns handlers that handlers_free releases, or NULL with every mistake of the
- * file, a line each, appended to `mistakes` (JSON Pointer, what is wrong, what would be right). */
-struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *mistakes) MUST_CHECK;
+ * file, a line each, appended to `mistakes` (JSON Pointer, what is wrong, what would be right). config, which
+ * is kept as a reference, tells the identity with which handlers fetch tokens; NULL: they can't. */
+struct handlers *handlers_load(
+    struct loop *loop, const struct config *config, const char *path, struct buf *mistakes) MUST_CHECK;
 
 /* Gives up the loader's hold; what runs goes on with what it started with. Takes NULL; returns NULL. */
 struct handlers *handlers_free(struct handlers *h);
+
+/* Whether both were loaded from the same text. */
+bool handlers_are_same(const struct handlers *a, const struct handlers *b);
 
 /* The handler of a type, NULL when none serves it. Borrowed from h. */
 const struct handler *handlers_find(const struct handlers *h, const char *type);
@@ -43,6 +49,9 @@ void handler_drop(const struct handler *h); /* takes NULL */
 
 /* The i-th type's name in alphabetical order; NULL behind the last. Borrowed. */
 const char *handlers_type_at(const struct handlers *h, size_t i);
+
+/* Whether what it needs is there now: a program that can be executed. Fails: HANDLER_START. */
+bool handler_check(const struct handler *h, struct error *e) MUST_CHECK;
 
 /* "command", "builtin", … Static storage. */
 const char *handler_kind_name(const struct handler *h);

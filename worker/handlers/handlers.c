@@ -1,5 +1,6 @@
 #include "worker/handlers/handler.h"
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "worker/handlers/children.h"
 #include "worker/handlers/kind.h"
@@ -12,7 +13,7 @@ enum { FILE_MAX_BYTES = 1 << 20, TIMEOUT_MAX_S = 86400, TIMEOUT_PRESET_S = 300, 
 
 #define OUTPUT_MAX_BYTES (INT64_C(1) << 50)
 
-static const struct kind *const kinds[] = {&kind_builtin, &kind_command};
+static const struct kind *const kinds[] = {&kind_builtin, &kind_command, &kind_http, &kind_pool};
 
 static const char *const top_fields[] = {"types", NULL};
 static const char *const common_fields[] = {"kind", "timeout_s", "content_type", "max_attempts",
@@ -21,10 +22,12 @@ static const char *const common_fields[] = {"kind", "timeout_s", "content_type",
 
 struct handlers {
     struct loop *loop;
-    int holds;            /* the loader's, and one for each handler_keep and each run */
-    struct handler *list; /* by type, alphabetical */
+    const struct config *config; /* borrowed; NULL: none */
+    int holds;                   /* the loader's, and one for each handler_keep and each run */
+    struct handler *list;        /* by type, alphabetical */
     size_t count;
-    struct run *deferred; /* oldest first; a drain is under way while there is one */
+    char text_hash[HASH_TEXT_SIZE]; /* of the file */
+    struct run *deferred;           /* oldest first; a drain is under way while there is one */
     struct run **deferred_end;
 };
 
@@ -171,7 +174,7 @@ static bool read_file(const char *path, struct buf *text, struct error *e)
     return true;
 }
 
-static json_t *load_document(const char *path, struct buf *mistakes)
+static json_t *load_document(const char *path, char hash[HASH_TEXT_SIZE], struct buf *mistakes)
 {
     AUTO_BUF struct buf text = BUF(FILE_MAX_BYTES);
     struct error e;
@@ -181,6 +184,7 @@ static json_t *load_document(const char *path, struct buf *mistakes)
         document = json_parse(text.data, text.length, &e);
     if (!document)
         buf_printf(mistakes, "%.200s: %s\n", path, e.text);
+    hash_text((const struct hash_part[]){{text.data, text.length}, {NULL, 0}}, hash);
     return document;
 }
 
@@ -198,9 +202,11 @@ static struct handlers *new_handlers(struct loop *loop)
     return h;
 }
 
-struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *mistakes)
+struct handlers *handlers_load(
+    struct loop *loop, const struct config *config, const char *path, struct buf *mistakes)
 {
-    AUTO(json) json_t *document = load_document(path, mistakes);
+    char hash[HASH_TEXT_SIZE];
+    AUTO(json) json_t *document = load_document(path, hash, mistakes);
     size_t mistake_count = 0;
     struct spec top = {.object = document, .mistakes = mistakes, .mistake_count = &mistake_count};
     struct handlers *h;
@@ -208,6 +214,8 @@ struct handlers *handlers_load(struct loop *loop, const char *path, struct buf *
     if (!document)
         return NULL;
     h = new_handlers(loop);
+    h->config = config;
+    memcpy(h->text_hash, hash, sizeof(hash));
     program_note_memory();
     parse_file(h, &top);
     return mistake_count ? handlers_free(h) : h;
@@ -265,6 +273,11 @@ const char *handlers_type_at(const struct handlers *h, size_t i)
     return i < h->count ? h->list[i].type : NULL;
 }
 
+bool handlers_are_same(const struct handlers *a, const struct handlers *b)
+{
+    return strcmp(a->text_hash, b->text_hash) == 0;
+}
+
 const struct handler *handler_keep(const struct handler *h)
 {
     h->owner->holds++;
@@ -275,6 +288,11 @@ void handler_drop(const struct handler *h)
 {
     if (h)
         handlers_free(h->owner);
+}
+
+bool handler_check(const struct handler *h, struct error *e)
+{
+    return !h->kind->check || h->kind->check(h, e);
 }
 
 const char *handler_kind_name(const struct handler *h)
@@ -315,6 +333,11 @@ int64_t handler_timeout_ms(const struct handler *h)
 struct loop *handler_loop(const struct handler *h)
 {
     return h->owner->loop;
+}
+
+const struct config *handler_config(const struct handler *h)
+{
+    return h->owner->config;
 }
 
 struct run *run_start(
@@ -375,19 +398,25 @@ void *run_new(size_t size, const struct handler *h, const struct run_input *inpu
     const struct run_events *events, void *arg, loop_callback *on_limit)
 {
     struct run *r = mem_alloc(size);
-    int64_t left_ms = input->deadline_ms ? input->deadline_ms - clock_unix_ms() : INT64_MAX;
 
     memset((char *)r + sizeof(*r), 0, size - sizeof(*r));
     *r = (struct run){.handler = handler_keep(h), .input = *input, .events = events, .arg = arg};
     if (r->input.timeout_ms == 0)
         r->input.timeout_ms = h->timeout_ms;
-    if (r->input.timeout_ms > left_ms)
-        r->input.timeout_ms = left_ms > 0 ? left_ms : 1;
     if (h->max_output_bytes && (size_t)h->max_output_bytes < input->max_result_bytes)
         r->input.max_result_bytes = (size_t)h->max_output_bytes;
     buf_init(&r->result, r->input.max_result_bytes);
     countdown_init(&r->limit, h->owner->loop, on_limit, r);
     return r;
+}
+
+void run_begin(struct run *r)
+{
+    int64_t left_ms = r->input.deadline_ms ? r->input.deadline_ms - clock_unix_ms() : INT64_MAX;
+
+    if (r->input.timeout_ms > left_ms)
+        r->input.timeout_ms = left_ms > 0 ? left_ms : 1;
+    countdown_start(&r->limit, r->input.timeout_ms);
 }
 
 /* What was deferred keeps the handlers until its end; h is not touched once the list is taken. */

@@ -21,7 +21,7 @@ struct kind {
     void (*release)(void *settings); /* takes NULL */
 
     /* Optional: whether what it needs is there now. Fails: HANDLER_START. */
-    bool (*check)(const void *settings, struct error *e);
+    bool (*check)(const struct handler *h, struct error *e);
 
     /* Makes and starts a run: memory that begins with a struct run, obtained from run_new. */
     struct run *(*start)(
@@ -38,6 +38,8 @@ struct kind {
 
 extern const struct kind kind_builtin;
 extern const struct kind kind_command;
+extern const struct kind kind_pool;
+extern const struct kind kind_http;
 
 struct handler {
     char *type;
@@ -55,7 +57,7 @@ struct handler {
 /* The head of every kind's run. */
 struct run {
     const struct handler *handler;
-    struct run_input input; /* timeout_ms is never 0 here, and not beyond deadline_ms */
+    struct run_input input; /* timeout_ms is never 0 here */
     const struct run_events *events;
     void *arg;
     struct countdown limit; /* the time limit; what it calls is the kind's own */
@@ -70,6 +72,9 @@ struct run {
  * time is over, once countdown_start was called on its limit. */
 void *run_new(size_t size, const struct handler *h, const struct run_input *input,
     const struct run_events *events, void *arg, loop_callback *on_limit);
+
+/* Its time begins: timeout_ms is cut to what deadline_ms leaves, and the limit's clock starts. */
+void run_begin(struct run *r);
 
 /* Has the loop call the kind's finish soon; harmless when that is under way already. */
 void run_defer(struct run *r);
@@ -92,5 +97,8 @@ struct handlers *handlers_of_one(struct loop *loop, const char *type, const stru
 
 /* The loop on which the handler's runs live. */
 struct loop *handler_loop(const struct handler *h);
+
+/* The process's settings, NULL when it has none. */
+const struct config *handler_config(const struct handler *h);
 
 #endif

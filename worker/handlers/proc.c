@@ -52,7 +52,7 @@ static bool parse_stat(const char *text, struct proc *p)
     return true;
 }
 
-static bool read_proc(pid_t pid, struct proc *p)
+bool proc_read(pid_t pid, struct proc *p)
 {
     char path[64];
     char text[STAT_SIZE];
@@ -85,7 +85,7 @@ void proc_read_all(struct proc_list *list)
             list->size = list->size ? 2 * list->size : 256;
             list->procs = mem_realloc(list->procs, list->size * sizeof(*list->procs));
         }
-        list->count += read_proc((pid_t)pid, &list->procs[list->count]);
+        list->count += proc_read((pid_t)pid, &list->procs[list->count]);
     }
     if (directory)
         closedir(directory);
@@ -110,7 +110,7 @@ uint64_t proc_start(pid_t pid)
 {
     struct proc p;
 
-    return read_proc(pid, &p) && !p.is_zombie ? p.start : 0;
+    return proc_read(pid, &p) && !p.is_zombie ? p.start : 0;
 }
 
 int64_t proc_proportional_bytes(const struct proc *p)

@@ -29,6 +29,9 @@ struct proc_list {
 void proc_read_all(struct proc_list *list);
 void proc_list_release(struct proc_list *list);
 
+/* Reads one. Returns false when there is none. */
+bool proc_read(pid_t pid, struct proc *p);
+
 /* NULL when there is none. */
 const struct proc *proc_find(const struct proc_list *list, pid_t pid);
 

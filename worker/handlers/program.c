@@ -261,12 +261,12 @@ static bool spawn(struct process *p, const struct run_input *input, bool with_jo
     const struct program *program = p->program;
     struct environment_rules rules = {program->inherited, program->fixed};
     AUTO(free) char *found = program->path ? NULL : look_up(program->arguments[0]);
-    AUTO(free) char **environment = environment_new(&rules, input, with_job, p->directory);
+    AUTO(free) char **environment = environment_new(&rules, input, with_job, p->directory.path, p->name);
     struct spawn s = {
         .path = program->path ? program->path : found,
         .arguments = program->arguments,
         .environment = environment,
-        .directory = program->directory ? program->directory : p->directory,
+        .directory = program->directory ? program->directory : p->directory.path,
         .cpu_s = with_job ? program->limits.cpu_s : 0, /* one that runs many jobs is watched for each */
         .file_bytes = program->limits.disk_mb * MEGABYTE,
         .open_files = program->limits.open_files,
@@ -279,15 +279,19 @@ static bool spawn(struct process *p, const struct run_input *input, bool with_jo
 bool process_launch(struct process *p, const struct run_input *input, bool with_job, child_exited *on_exited,
     void (*on_over)(void *arg, const struct error *why), void *arg, struct error *e)
 {
-    bool is_started = workdir_make(p->directory, e) && spawn(p, input, with_job, e);
+    static uint64_t number;
+    bool is_started;
 
+    snprintf(p->name, sizeof(p->name), "%d-%llu", (int)getpid(), (unsigned long long)++number);
+    is_started = workdir_take(&p->directory, e) && spawn(p, input, with_job, e);
     close_programs_ends(p);
     if (!is_started)
         return false;
     children_add(&p->child, p->group, on_exited, arg);
     p->watched = (struct watched){
         .group = p->group,
-        .directory = p->directory,
+        .directory = p->directory.path,
+        .name = p->name,
         .limits = &p->program->limits,
         .on_over = on_over,
         .arg = arg,
@@ -311,8 +315,7 @@ void process_release(struct process *p)
     end_close(&p->out);
     end_close(&p->err);
     end_close(&p->note);
-    workdir_remove(p->directory);
-    p->directory[0] = '\0';
+    workdir_give_back(&p->directory);
 }
 
 /* ---- ends ---- */

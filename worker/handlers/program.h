@@ -51,7 +51,8 @@ struct process {
     pid_t group; /* 0 = the leader has exited, or never started */
     struct child child;
     struct watched watched;
-    char directory[WORKDIR_PATH_SIZE];
+    struct workdir directory;
+    char name[32]; /* JOBGATE_RUN: of this process alone */
     struct end in;
     struct end out;
     struct end err;

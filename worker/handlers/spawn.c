@@ -54,12 +54,11 @@ struct failure {
 };
 
 /* Runs in the worker's memory while the worker stands still: system calls only, and nothing is written but
- * this stack. A failure is told through failure_fd, which a successful execve closes.
+ * this stack and *failure, which is the worker's.
  * Never inlined: its variables must not share the frame that the worker still needs. */
-static __attribute__((noinline)) _Noreturn void become(const struct spawn *s, pid_t worker, int failure_fd)
+static __attribute__((noinline)) _Noreturn void become(
+    const struct spawn *s, pid_t worker, volatile struct failure *failure)
 {
-    struct failure failure = {0};
-
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -74,18 +73,16 @@ static __attribute__((noinline)) _Noreturn void become(const struct spawn *s, pi
     close_range(SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC); /* what a library opened without O_CLOEXEC */
     reset_signals();
     set_limits(s);
-    failure.is_directory = chdir(s->directory) < 0;
-    if (!failure.is_directory)
+    failure->is_directory = chdir(s->directory) < 0;
+    if (!failure->is_directory)
         execve(s->path, s->arguments, s->environment);
-    failure.why = errno;
-    while (write(failure_fd, &failure, sizeof(failure)) < 0 && errno == EINTR)
-        continue;
+    failure->why = errno;
     _exit(127);
 }
 
 /* Signals are blocked around it: a handler of the worker must not run in the child, which has its memory.
  * Only system calls follow in the child, which is what vfork is for. */
-static pid_t start(const struct spawn *s, int failure_fd)
+static pid_t start(const struct spawn *s, volatile struct failure *failure)
 {
     sigset_t all;
     sigset_t before;
@@ -96,7 +93,7 @@ static pid_t start(const struct spawn *s, int failure_fd)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork)
     if (pid == 0)
-        become(s, worker, failure_fd); // NOLINT(clang-analyzer-unix.Vfork)
+        become(s, worker, failure); // NOLINT(clang-analyzer-unix.Vfork)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
@@ -138,33 +135,12 @@ static bool set_start_error(struct error *e, const struct spawn *s, struct failu
     return error_set(e, ERROR_HANDLER_START, "%.120s: %s: %s", path, strerror(why), remedy(path, why));
 }
 
-/* What went wrong in the child; why is 0 when the program runs. The child has executed or failed by now. */
-static struct failure read_failure(int fd)
-{
-    struct failure failure = {0};
-    ssize_t n;
-
-    do
-        n = read(fd, &failure, sizeof(failure));
-    while (n < 0 && errno == EINTR);
-    return n == sizeof(failure) ? failure : (struct failure){0};
-}
-
 bool spawn_process(const struct spawn *s, pid_t *pid, struct error *e)
 {
-    struct failure failure = {0};
-    int ends[2];
-    pid_t child;
+    volatile struct failure told = {0};
+    pid_t child = start(s, &told);
+    struct failure failure = {.why = child < 0 ? errno : told.why, .is_directory = told.is_directory};
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return set_start_error(e, s, (struct failure){.why = errno});
-    child = start(s, ends[1]);
-    if (child < 0)
-        failure.why = errno;
-    close(ends[1]);
-    if (child > 0)
-        failure = read_failure(ends[0]);
-    close(ends[0]);
     if (child > 0 && failure.why) {
         warden_remove(child);
         waitpid(child, NULL, 0);

@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { LOOK_MS = 200 /* a pipe holds what is told in that time */ };
 
 /* What goes through the pipe, whole (pipe(7): up to PIPE_BUF bytes are written at once): a group to keep, or
  * negative one to forget. */
@@ -48,13 +51,24 @@ static void drop(struct groups *g, pid_t id)
         }
 }
 
-/* Reads until the worker is gone. */
-static void keep_groups(int fd, struct groups *g)
+/* Waits for something to read. While there is much, it looks now and then only: it is the worker's end that
+ * it must not miss, and each time that it is woken costs as much as the worker's own part in a short job. */
+static void wait_for_words(int fd, bool was_silent)
+{
+    struct pollfd words = {.fd = fd, .events = was_silent ? POLLIN : 0};
+
+    poll(&words, 1, was_silent ? -1 : LOOK_MS);
+}
+
+/* Reads what there is, on a descriptor that does not block. Returns what the last read did. */
+static ssize_t read_records(int fd, struct groups *g, bool *was_silent)
 {
     record records[256];
     ssize_t n;
 
-    while ((n = read(fd, records, sizeof(records))) > 0 || (n < 0 && errno == EINTR))
+    *was_silent = true;
+    while ((n = read(fd, records, sizeof(records))) > 0) {
+        *was_silent = false;
         for (ssize_t i = 0; i < n / (ssize_t)sizeof(*records); i++)
             if (records[i] > 0) {
                 drop(g, records[i]); /* a new warden may be told twice */
@@ -62,6 +76,19 @@ static void keep_groups(int fd, struct groups *g)
             } else {
                 drop(g, -records[i]);
             }
+    }
+    return n;
+}
+
+/* Reads until the worker is gone. */
+static void keep_groups(int fd, struct groups *g)
+{
+    bool was_silent;
+    ssize_t n;
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while ((n = read_records(fd, g, &was_silent)) < 0 && (errno == EAGAIN || errno == EINTR))
+        wait_for_words(fd, was_silent);
 }
 
 /* A signal to the worker's group is not for it: it has to outlive the worker. Nor must it hold on to

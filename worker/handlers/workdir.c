@@ -9,7 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BASE_SIZE = 200, STEPS_PER_TURN = 256, USAGE_FILES_MAX = 10000, USAGE_FDS = 8 };
+enum {
+    BASE_SIZE = 200,
+    STEPS_PER_TURN = 256,
+    USAGE_FILES_MAX = 10000,
+    USAGE_FDS = 8,
+    SPARE_MAX = 64,
+    TICK_NS = 50000000, /* longer than the kernel's clock for files stands still */
+};
 
 struct doomed {
     struct doomed *next;
@@ -21,6 +28,8 @@ static struct {
     char base[BASE_SIZE]; /* "" = it has no name yet */
     bool is_made;
     uint64_t next_number;
+    struct workdir spare[SPARE_MAX]; /* empty */
+    size_t spare_count;
     struct doomed *doomed;
     struct timer timer;
 } workdirs;
@@ -143,18 +152,57 @@ static void on_turn(void *UNUSED(arg))
         timer_start(&workdirs.timer, 1);
 }
 
-void workdir_remove(const char *path)
+static int64_t ns_of(struct timespec time)
 {
-    size_t size = strlen(path) + 1;
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static bool is_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    int count = 0;
+
+    if (!directory)
+        return false;
+    while (count < 3 && (entry = readdir(directory)))
+        count++;
+    closedir(directory);
+    return count == 2;
+}
+
+/* Whether nothing was ever made in it, nor its rights changed. */
+static bool is_as_new(struct workdir *w)
+{
+    struct stat about;
+    int64_t changed_ns;
+
+    if (lstat(w->path, &about) < 0 || !S_ISDIR(about.st_mode) || (about.st_mode & 07777) != 0700)
+        return false;
+    changed_ns = ns_of(about.st_ctim);
+    if (!(w->is_settled && changed_ns == w->changed_ns) && !is_empty(w->path))
+        return false;
+    w->changed_ns = changed_ns;
+    return true;
+}
+
+void workdir_give_back(struct workdir *w)
+{
+    size_t size = strlen(w->path) + 1;
     struct doomed *doomed;
 
-    if (!*path || rmdir(path) == 0)
+    if (!*w->path)
         return;
-    doomed = mem_alloc(sizeof(*doomed) + size);
-    memcpy(doomed->path, path, size);
-    doomed->next = workdirs.doomed;
-    workdirs.doomed = doomed;
-    timer_start(&workdirs.timer, 0);
+    if (workdirs.spare_count < SPARE_MAX && is_as_new(w)) {
+        workdirs.spare[workdirs.spare_count++] = *w;
+    } else if (rmdir(w->path) < 0) {
+        doomed = mem_alloc(sizeof(*doomed) + size);
+        memcpy(doomed->path, w->path, size);
+        doomed->next = workdirs.doomed;
+        workdirs.doomed = doomed;
+        timer_start(&workdirs.timer, 0);
+    }
+    w->path[0] = '\0';
 }
 
 void workdir_remove_all(void)
@@ -179,28 +227,44 @@ void workdir_close(void)
     timer_stop(&workdirs.timer);
     while (workdirs.doomed)
         forget_first();
+    workdirs.spare_count = 0;
     workdir_remove_all();
     workdirs.is_made = false;
     workdirs.base[0] = '\0';
 }
 
-bool workdir_make(char path[WORKDIR_PATH_SIZE], struct error *e)
+static bool take_spare(struct workdir *w)
 {
-    for (int i = 0; i < 2; i++) { /* somebody may have tidied up /tmp */
+    struct timespec now;
+
+    if (!workdirs.spare_count)
+        return false;
+    *w = workdirs.spare[--workdirs.spare_count];
+    clock_gettime(CLOCK_REALTIME, &now);
+    w->is_settled = ns_of(now) - w->changed_ns > TICK_NS;
+    return access(w->path, X_OK) == 0; /* somebody may have tidied up /tmp */
+}
+
+bool workdir_take(struct workdir *w, struct error *e)
+{
+    if (take_spare(w))
+        return true;
+    workdirs.spare_count = 0;
+    *w = (struct workdir){0};
+    for (int i = 0; i < 2; i++) {
         if (!workdirs.is_made || (i && errno == ENOENT))
             make_base();
         if (!workdirs.is_made)
             break;
         snprintf(
-            path, WORKDIR_PATH_SIZE, "%s/%llu", workdirs.base, (unsigned long long)++workdirs.next_number);
-        if (mkdir(path, 0700) == 0)
+            w->path, sizeof(w->path), "%s/%llu", workdirs.base, (unsigned long long)++workdirs.next_number);
+        if (mkdir(w->path, 0700) == 0)
             return true;
     }
-    path[0] = '\0';
+    w->path[0] = '\0';
     return error_set(e, ERROR_INTERNAL,
         "no working directory for the handler: %s: TMPDIR (or /tmp) must be a directory with room that the "
-        "worker "
-        "can write",
+        "worker can write",
         strerror(errno));
 }
 

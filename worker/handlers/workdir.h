@@ -21,11 +21,19 @@ void workdir_prepare(void);
 void workdir_open(struct loop *l);
 void workdir_close(void);
 
-/* Makes one. Fails: INTERNAL (with the remedy). */
-bool workdir_make(char path[WORKDIR_PATH_SIZE], struct error *e) MUST_CHECK;
+/* One of them. Plain data. */
+struct workdir {
+    char path[WORKDIR_PATH_SIZE]; /* "": none */
+    int64_t changed_ns;           /* its ctime when it was taken */
+    bool is_settled;              /* that is so long ago that any change gives it another one */
+};
 
-/* Sees to it that it goes. Harmless when path is "". */
-void workdir_remove(const char *path);
+/* Hands out an empty one. Fails: INTERNAL (with the remedy). */
+bool workdir_take(struct workdir *w, struct error *e) MUST_CHECK;
+
+/* Sees to it that it goes; one in which nothing was ever made is kept for the next, since making and removing
+ * it costs the file system's journal more than a short job. Harmless when there is none. */
+void workdir_give_back(struct workdir *w);
 
 /* How many bytes lie in it on disk; counting stops at 10000 files. */
 int64_t workdir_usage(const char *path);

@@ -89,7 +89,7 @@ static bool on_data(void *arg, const void *data, size_t length)
 }
 
 static const struct http_events gather = {.on_done = on_done};
-static const struct http_events stream = {on_head, on_data, on_done};
+static const struct http_events stream = {.on_head = on_head, .on_data = on_data, .on_done = on_done};
 
 static struct http_request get(void)
 {

@@ -429,7 +429,7 @@ END_TEST
 START_TEST(environment_is_clean)
 {
     static const char *const wanted[] = {"PATH=/usr/bin:/bin", "LANG=C", "LC_TIME=de_DE", "TZ=UTC",
-        "TMPDIR=/tmp/jobgate-", "JOBGATE_OWNER=me", "JOBGATE_META_color=red and blue",
+        "TMPDIR=/tmp/jobgate-", "JOBGATE_RUN=", "JOBGATE_OWNER=me", "JOBGATE_META_color=red and blue",
         "JOBGATE_META_n=", "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "JOBGATE_JOB_ID=default.0.01KA2B3C4D5E6F7G8H9JKMNPQR", "JOBGATE_TYPE=env", "JOBGATE_QUEUE=default",
         "JOBGATE_ATTEMPT=7", "JOBGATE_DEADLINE=2026-11-21T03:35:22.001Z"};

@@ -8,7 +8,7 @@ Suite *registry_suite(void);
 /* Loads `text`; returns what was wrong, released with free(), or NULL when nothing was. */
 static char *find_mistakes(const char *text)
 {
-    struct stage s;
+    struct stage s = {0};
     struct buf mistakes = BUF(1 << 16);
     char path[PROCESS_PATH_SIZE + 64];
     struct handlers *h;
@@ -17,7 +17,7 @@ static char *find_mistakes(const char *text)
     stage_write(&s, "file.json", text, 0600);
     snprintf(path, sizeof(path), "%s/file.json", s.directory);
     s.loop = loop_new();
-    h = handlers_load(s.loop, path, &mistakes);
+    h = handlers_load(s.loop, NULL, path, &mistakes);
     ck_assert_int_eq(h == NULL, mistakes.length > 0);
     handlers_free(h);
     loop_free(s.loop);
@@ -187,13 +187,13 @@ START_TEST(unreadable_files_are_named)
     AUTO_BUF struct buf mistakes = BUF(4096);
     struct loop *loop = loop_new();
 
-    ck_assert_ptr_null(handlers_load(loop, "/no/such/file.json", &mistakes));
+    ck_assert_ptr_null(handlers_load(loop, NULL, "/no/such/file.json", &mistakes));
     ck_assert_str_eq(mistakes.data, "/no/such/file.json: cannot be opened: No such file or directory\n");
     buf_reset(&mistakes);
-    ck_assert_ptr_null(handlers_load(loop, "/tmp", &mistakes));
+    ck_assert_ptr_null(handlers_load(loop, NULL, "/tmp", &mistakes));
     ck_assert_str_eq(mistakes.data, "/tmp: cannot be read: Is a directory\n");
     buf_reset(&mistakes);
-    ck_assert_ptr_null(handlers_load(loop, "/dev/zero", &mistakes));
+    ck_assert_ptr_null(handlers_load(loop, NULL, "/dev/zero", &mistakes));
     ck_assert_str_eq(mistakes.data, "/dev/zero: is larger than 1048576 bytes\n");
     loop_free(loop);
 }
@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(types_are_found_and_ordered)
 {
-    struct stage s;
+    struct stage s = {0};
 
     stage_open(&s,
         "\"wc\": {\"kind\": \"command\", \"command\": [\"wc\", \"-w\"], \"timeout_s\": 30,"
@@ -228,7 +228,7 @@ END_TEST
 /* A new file is loaded beside the old one, whose runs go on: a reload. */
 START_TEST(two_files_share_a_loop)
 {
-    struct stage s;
+    struct stage s = {0};
     AUTO_BUF struct buf mistakes = BUF(4096);
     struct handlers *old;
     char path[PROCESS_PATH_SIZE + 64];
@@ -238,7 +238,7 @@ START_TEST(two_files_share_a_loop)
     stage_open(&s, "\"a\": {\"kind\": \"command\", \"command\": [\"cat\"]}");
     old = s.handlers;
     snprintf(path, sizeof(path), "%s/handlers.json", s.directory);
-    s.handlers = handlers_load(s.loop, path, &mistakes);
+    s.handlers = handlers_load(s.loop, NULL, path, &mistakes);
     ck_assert_ptr_nonnull(s.handlers);
     handlers_free(old);
     stage_run(&s, &input, &ended);

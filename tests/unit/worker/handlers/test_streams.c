@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "tests/support/stage.h"
+#include "tests/support/web_server.h"
 
 /* The streams of a run, whatever its kind: what is fed comes out, in pieces, with pauses on both sides. */
 
@@ -20,15 +21,38 @@ static void open_stage(void)
         "\"missing\": {\"kind\": \"command\", \"command\": [\"/no/such/program\"]},"
         "\"zeros\": {\"kind\": \"command\", \"command\": [\"head\", \"-c\", \"3000000\", \"/dev/zero\"]},"
         "\"loud\": {\"kind\": \"command\", \"command\": [\"yes\"]},"
+        "\"pool\": {\"kind\": \"pool\", \"command\": [\"/usr/bin/python3\", \"%s/echo.py\"]},"
         "\"echo\": {\"kind\": \"builtin\", \"builtin\": \"echo\"},"
         "\"sha256\": {\"kind\": \"builtin\", \"builtin\": \"sha256\"},"
         "\"sleep\": {\"kind\": \"builtin\", \"builtin\": \"sleep\"},"
         "\"fail\": {\"kind\": \"builtin\", \"builtin\": \"fail\"}");
+    stage_write_block(&s, "jobgate_pool.py", "python", 0);
+    stage_write(
+        &s, "echo.py", "import jobgate_pool\njobgate_pool.serve(lambda job, payload: payload)\n", 0600);
 }
 
 static void close_stage(void)
 {
     stage_close(&s);
+}
+
+/* With a server whose /echo is the type http. */
+static struct web_server server;
+
+static void open_with_server(void)
+{
+    char types[256];
+
+    web_server_start(&server);
+    snprintf(types, sizeof(types), "\"http\": {\"kind\": \"http\", \"url\": \"http://127.0.0.1:%d/echo\"}",
+        server.port);
+    stage_open(&s, types);
+}
+
+static void close_with_server(void)
+{
+    stage_close(&s);
+    web_server_stop(&server);
 }
 
 /* A feeder and a receiver. The payload's byte n is a function of n, so that neither has to keep it. */
@@ -159,6 +183,11 @@ static const struct {
     {"cat", 5000000, 50000, 0},
     {"cat", 5000000, 1000003, 9999},
     {"cat", 300000, 7, 0},
+    {"pool", 0, 1, 0},
+    {"pool", 1, 1, 0},
+    {"pool", 5000000, 50000, 0},
+    {"pool", 5000000, 1000003, 9999},
+    {"pool", 30000, 7, 0},
     {"echo", 0, 1, 0},
     {"echo", 1, 1, 0},
     {"echo", 5000000, 50000, 0},
@@ -181,9 +210,10 @@ END_TEST
 
 START_TEST(whole_payload_may_be_received_in_pieces)
 {
+    static const char *const types[] = {"cat", "echo", "pool"};
     static char payload[200000];
     struct flow f = {.appetite = 999};
-    struct run_input input = stage_input(_i ? "cat" : "echo", "");
+    struct run_input input = stage_input(types[_i], "");
 
     input.payload = payload;
     input.payload_length = sizeof(payload);
@@ -272,9 +302,10 @@ END_TEST
 
 START_TEST(receiver_may_end_the_run)
 {
-    struct flow f = {.size = 2000000, .is_killer = true, .appetite = _i / 2 ? 10 : 0};
+    static const char *const types[] = {"cat", "echo", "pool"};
+    struct flow f = {.size = 2000000, .is_killer = true, .appetite = _i / 3 ? 10 : 0};
 
-    run(&f, _i % 2 ? "cat" : "echo");
+    run(&f, types[_i % 3]);
     ck_assert_int_eq(f.error.code, ERROR_STOPPED);
 }
 END_TEST
@@ -292,6 +323,35 @@ START_TEST(deadline_comes_before_the_time_limit)
 }
 END_TEST
 
+static const struct {
+    size_t size;
+    size_t piece;
+    size_t appetite;
+} http_flows[] = {{0, 1, 0}, {1, 1, 0}, {5000000, 50000, 0}, {5000000, 1000003, 9999}, {30000, 7, 0}};
+
+START_TEST(what_is_fed_over_http_comes_out)
+{
+    struct flow f = {.size = http_flows[_i].size,
+        .piece = http_flows[_i].piece,
+        .appetite = http_flows[_i].appetite,
+        .is_echoed = true};
+
+    run(&f, "http");
+    ck_assert_msg(f.error.code == ERROR_OK, "%s", f.error.text);
+    ck_assert_uint_eq(f.received, f.size);
+    ck_assert(!f.appetite || f.pauses > 10);
+}
+END_TEST
+
+START_TEST(receiver_may_end_the_call)
+{
+    struct flow f = {.size = 2000000, .is_killer = true, .appetite = _i ? 10 : 0};
+
+    run(&f, "http");
+    ck_assert_int_eq(f.error.code, ERROR_STOPPED);
+}
+END_TEST
+
 Suite *streams_suite(void)
 {
     Suite *suite = suite_create("streams");
@@ -300,13 +360,19 @@ Suite *streams_suite(void)
     tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, open_stage, close_stage);
     tcase_add_loop_test(c, what_is_fed_comes_out, 0, (int)ARRAY_LENGTH(flows));
-    tcase_add_loop_test(c, whole_payload_may_be_received_in_pieces, 0, 2);
+    tcase_add_loop_test(c, whole_payload_may_be_received_in_pieces, 0, 3);
     tcase_add_test(c, digest_of_a_stream);
     tcase_add_test(c, receiver_that_takes_nothing_stops_the_program);
     tcase_add_test(c, suspended_clock_stands_still);
     tcase_add_loop_test(c, payload_that_nobody_reads_is_taken, 0, (int)ARRAY_LENGTH(swallowers));
-    tcase_add_loop_test(c, receiver_may_end_the_run, 0, 4);
+    tcase_add_loop_test(c, receiver_may_end_the_run, 0, 6);
     tcase_add_loop_test(c, deadline_comes_before_the_time_limit, 0, 2);
+    suite_add_tcase(suite, c);
+    c = tcase_create("http");
+    tcase_set_timeout(c, 120);
+    tcase_add_checked_fixture(c, open_with_server, close_with_server);
+    tcase_add_loop_test(c, what_is_fed_over_http_comes_out, 0, (int)ARRAY_LENGTH(http_flows));
+    tcase_add_loop_test(c, receiver_may_end_the_call, 0, 2);
     suite_add_tcase(suite, c);
     return suite;
 }

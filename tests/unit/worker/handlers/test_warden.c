@@ -69,7 +69,7 @@ static void on_turn(void *arg)
 static _Noreturn void be_worker(void)
 {
     struct run_input input = stage_input("sh", script);
-    struct stage s;
+    struct stage s = {0};
     struct ended ended;
     struct error e;
     struct timer timer;
@@ -262,7 +262,7 @@ END_TEST
 START_TEST(warden_that_does_not_read_is_replaced)
 {
     struct error e;
-    struct stage s;
+    struct stage s = {0};
     int64_t deadline_ms = clock_steady_ms() + 30000;
     pid_t first;
 

@@ -18,6 +18,8 @@ set -euo pipefail
 . "$(dirname "$0")/stream.sh"
 # shellcheck source=tests/bench/punctual.sh
 . "$(dirname "$0")/punctual.sh"
+# shellcheck source=tests/bench/handlers.sh
+. "$(dirname "$0")/handlers.sh"
 
 rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
@@ -381,6 +383,7 @@ print_table() {
     plain '  api, blob store over HTTP: start to ready, ms' %.1f start_api_http '<=50'
     plain '  worker, blob store over HTTP: start to ready, ms' %.1f start_worker_http '<=50'
     print_punctuality
+    print_handlers
 }
 
 main() {
@@ -415,6 +418,7 @@ main() {
         measure_punctuality
     done
     measure_growth
+    measure_handlers
     print_table
     print_growth
 }

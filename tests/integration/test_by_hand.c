@@ -38,8 +38,9 @@ static void open_directory(void)
         "\"sh\": {\"kind\": \"command\", \"command\": [\"sh\"], \"timeout_s\": 2, \"max_memory_mb\": 60},"
         "\"patient\": {\"kind\": \"command\", \"command\": [\"sh\"]},"
         "\"pool\": {\"kind\": \"pool\", \"command\": [\"/usr/bin/python3\", \"%s/shout.py\"]},"
+        "\"longest\": {\"kind\": \"command\", \"command\": [\"%s/longest\"], \"timeout_s\": 10},"
         "\"echo\": {\"kind\": \"builtin\", \"builtin\": \"echo\"}}}",
-        directory);
+        directory, directory);
     write_file("handlers.json", text.data, 0600);
 }
 
@@ -87,7 +88,8 @@ static const struct {
     {"head -c 3000000 /dev/zero | $W --run cat 2>/dev/null | head -c 10 | wc -c", 0, {"10\n"}},
     {"echo hello | $W --run pool", 0, {"HELLO\n", "pool: succeeded: 6 bytes, text/plain"}},
     {"echo 1 | MAX_RESULT=1 $W --run echo", 1, {"echo: output_too_big: the result is larger than 1 bytes"}},
-    {"$W --run nothing", USAGE, {"there is no type nothing; there are: cat, echo, patient, pool, sh, wc"}},
+    {"$W --run nothing", USAGE,
+        {"there is no type nothing; there are: cat, echo, longest, patient, pool, sh, wc"}},
     {"$W --run", USAGE, {"jobgate-worker --run TYPE [--payload FILE]"}},
     {"$W --payload x", USAGE, {"jobgate-worker --run TYPE"}},
     {"$W --run cat --check-handlers", USAGE, {"jobgate-worker --run TYPE"}},
@@ -95,7 +97,8 @@ static const struct {
     {"$W --run cat --payload $D/nothing", NO_INPUT, {"/nothing: No such file or directory"}},
     {"HANDLERS_FILE=/no/such/file $W --run cat", CONFIG, {"/no/such/file: cannot be opened: No such file"}},
     {"MAX_RESULT=x $W --run cat", CONFIG, {"MAX_RESULT: \"x\" is not a whole number"}},
-    {"$W --check-handlers", 0, {"cat: command: right\n", "echo: builtin: right\n", "pool: pool: right\n"}},
+    {"chmod +x $D/longest; $W --check-handlers", 0,
+        {"cat: command: right\n", "echo: builtin: right\n", "pool: pool: right\n"}},
     {"echo '{}' >$D/handlers.json; $W --check-handlers", CONFIG,
         {"/types: must be an object with at least one type"}},
     {"echo x >$D/plain; sed -i \"s|\\\"wc\\\", \\\"-c\\\"|\\\"$D/plain\\\"|; "
@@ -104,6 +107,11 @@ static const struct {
         CONFIG,
         {"wc: command: WRONG: ", "/plain: it cannot be executed: chmod +x",
             "cat: command: WRONG: /no/cat: No such file or directory", "sh: command: right"}},
+    {"chmod +x $D/longest; echo a short sentence | $W --run longest", 0,
+        {"sentence\n", "progress: 50.0 % reading content type text/plain",
+            "longest: succeeded: 9 bytes, text/plain"}},
+    {"chmod +x $D/longest; $W --run longest </dev/null", DATA,
+        {"longest: bad_payload: exit status 65: there is no text"}},
     {"$W --help", 0, {"--run TYPE [--payload FILE]", "--check-handlers"}},
 };
 
@@ -116,6 +124,7 @@ START_TEST(each_line_does_what_it_should)
     snprintf(s.directory, sizeof(s.directory), "%s", directory);
     stage_write_block(&s, "jobgate_pool.py", "python", 0);
     stage_write_block(&s, "shout.py", "python", 1);
+    stage_write_block(&s, "longest", "py", 0);
     status = run(rows[_i].line, &said);
     ck_assert_msg(status == rows[_i].status, "%s: status %d: %s", rows[_i].line, status, said);
     for (int i = 0; i < 5 && rows[_i].words[i]; i++)

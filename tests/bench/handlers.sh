@@ -12,7 +12,7 @@ write_handlers() {
     # The page's own client, as the tests take it.
     awk '/^```python$/ && !n { n = 1; next } /^```$/ && n { exit } n' docs/handlers.md >"$directory/jobgate_pool.py"
     printf 'import jobgate_pool\njobgate_pool.serve(lambda job, payload: payload)\n' >"$directory/echo.py"
-    jq -n --arg echo "$bench/pool_echo" --arg py "$directory/echo.py" '{types: {
+    jq -n --arg echo "$(realpath "$bench/pool_echo")" --arg py "$directory/echo.py" '{types: {
         builtin: {kind: "builtin", builtin: "echo"},
         c: {kind: "pool", command: [$echo], size: 2},
         python: {kind: "pool", command: ["/usr/bin/python3", $py], size: 2},

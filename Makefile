@@ -55,7 +55,7 @@ TEST_PARTS := $(patsubst %,$(B)/%,tests/support/main.o libsupport.a libapi.a lib
 
 .PHONY: platform-checks deploy deploy-application rollback destroy terraform-plan terraform-apply terraform-check outputs \
         registry-login in-system setup-build docs-check manifests-check audit plan-comment cost sign bench-trend
-.PHONY: all demo test unit integration model rollout load image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
+.PHONY: all demo test unit integration model rollout load browser image chaos test-programs bench-programs lint format docs bench check-all clean help FORCE
 all: $(BINARIES)
 
 # --- compiling and linking (V=1 shows the commands) --------------------------------------------------------------------
@@ -165,6 +165,11 @@ load:
 	$(build) all
 	@$(run_tests) tests/load/run.sh
 
+browser:
+	tests/setup.sh browser
+	$(build) all
+	@$(run_tests) tests/browser/run.sh
+
 image:
 	tests/image/run.sh
 
@@ -273,6 +278,7 @@ help:
 	@echo 'make image          builds the images and runs them from their file systems (as root)'
 	@echo 'make chaos          kills, freezes and restarts everything under load; SECONDS=60 SEED=<a number>'
 	@echo 'make fuzz           feeds the parsers with inputs of any kind; SECONDS=60 for each, TARGET=<one of tests/fuzz>'
+	@echo 'make browser        the pages of the api in a real Chromium'
 	@echo 'make lint           what can be found without running anything'
 	@echo 'make format         lays out the sources with clang-format'
 	@echo 'make docs           writes docs/configuration.md from the table of settings'

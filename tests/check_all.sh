@@ -35,6 +35,7 @@ step 'test with sanitizers' make VARIANT=asan test
 step 'chaos for five minutes' make chaos SECONDS=300
 step 'rollouts' make rollout
 step 'load as in the reports' make load
+step 'pages in a browser' make browser
 step 'images' make image
 step 'bench' make bench
 step 'bare systems' tests/bare/run.sh

@@ -26,6 +26,8 @@ lint="$test clang-tidy:clang-tidy clang-format:clang-format cppcheck:cppcheck sh
 # shellcheck disable=SC2034
 bench="$build wrk:wrk"
 # shellcheck disable=SC2034
+browser="$build nodejs:node npm:npm chromium:chromium"
+# shellcheck disable=SC2034
 bare="git:git debootstrap:debootstrap debian-archive-keyring:-"
 # shellcheck disable=SC2034
 image="$test debootstrap:debootstrap debian-archive-keyring:- buildah:buildah bubblewrap:bwrap binutils:readelf libcap2-bin:getcap"
@@ -109,7 +111,7 @@ install_npm_packages() {
 
 purpose=${1:-test}
 case $purpose in
-build | test | lint | bench | bare | image | dockerfile) needs=${!purpose} ;;
+build | test | lint | bench | bare | browser | image | dockerfile) needs=${!purpose} ;;
 *) die "what for? build, test, lint, bench, bare, image or dockerfile, not \"$purpose\"" ;;
 esac
 # shellcheck disable=SC2086 # lists of words
@@ -117,5 +119,5 @@ missing=$(missing_packages $needs)
 # shellcheck disable=SC2086
 [ -z "$missing" ] || install_packages $missing
 case $purpose in
-test | lint | image) install_npm_packages ;;
+test | lint | image | browser) install_npm_packages ;;
 esac

@@ -178,6 +178,7 @@ static void open_stream(struct exchange *x, const struct job *job)
     }
     x->user = s;
     x->on_gone = on_gone;
+    exchange_add_header(x, "X-Accel-Buffering", "no"); /* nginx would gather events */
     exchange_begin_stream(x, 200, EVENT_STREAM, -1);
     send_job(s, job);
     if (!s->has_sent) { /* it knows how the job stands; that it is connected it does not */

@@ -107,7 +107,7 @@ static void write_job(struct listing *l, const struct job_id *id, const struct r
     struct job job;
     struct error e;
 
-    if (!record->text || !record_decode(id, record->text, record->length, &job, &e))
+    if (!record->text || !record_decode_peeked(id, record->text, record->length, &job, &e))
         return;
     if (is_wanted(l, &job)) {
         if (l->written++)

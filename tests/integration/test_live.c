@@ -302,6 +302,27 @@ START_TEST(stream_tells_each_state_and_ends)
 }
 END_TEST
 
+START_TEST(stream_tells_progress)
+{
+    AUTO(free)
+    char *id = scene_submit_script(&s, "",
+        "echo '{\"fraction\":0.25}' >&3; until test -e go; do sleep 0.05; done; "
+        "echo '{\"fraction\":0.75,\"message\":\"nearly\"}' >&3; until test -e end; do sleep 0.05; done");
+    AUTO_BUF struct buf heard = BUF(HEARD_MAX);
+    int fd = ask(other, id, "/events", "");
+
+    scene_start_worker(&s, NULL);
+    hear_until(fd, &heard, "\"fraction\":0.25");
+    scene_touch(&s, "go");
+    hear_until(fd, &heard, "\"message\":\"nearly\"");
+    scene_touch(&s, "end");
+    hear_until(fd, &heard, "\r\n0\r\n\r\n");
+    close(fd);
+    ck_assert_uint_ge(count(heard.data, "event: progress\n"), 1);
+    ck_assert_ptr_nonnull(strstr(heard.data, "\"state\":\"succeeded\""));
+}
+END_TEST
+
 /* What is behind the last "id: " in what was heard, as a header. */
 static void last_event_id(const struct buf *heard, char header[URL_SIZE])
 {
@@ -485,6 +506,7 @@ Suite *live_suite(void)
     tcase_add_checked_fixture(streams, open_scene, close_scene);
     tcase_set_timeout(streams, 120);
     tcase_add_test(streams, stream_tells_each_state_and_ends);
+    tcase_add_test(streams, stream_tells_progress);
     tcase_add_test(streams, stream_goes_on_where_it_broke_off);
     tcase_add_test(streams, stream_outlives_the_request_timeout);
     tcase_add_test(streams, stream_of_a_job_that_is_not_there_gets_404);

@@ -4,22 +4,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 rules=terraform/modules/monitoring/rules/jobgate.rules.yaml
-directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-alerts.XXXXXX") || exit 1
-trap 'rm -rf "$directory"' EXIT
-passed=0
-failed=0
-
-try() { # NAME COMMAND…
-    local name=$1
-    shift
-    if "$@" >"$directory/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "alerts: $name: FAILED"
-        cat "$directory/output"
-    fi
-}
+# shellcheck source=tests/support/try.sh
+. tests/support/try.sh alerts
 
 # Each alert has a test in which it comes.
 every_alert_comes() {
@@ -60,5 +46,4 @@ try 'names' node tests/alerts/names.mjs
 try 'finds a wrong name' finds jobgate_redis_up jobgate_redis_is_up
 try 'finds a name that is not kept' finds kube_deployment_status_replicas_available kube_deployment_status_replicas_unavailable
 try 'finds a name of nobody' finds node_memory_MemTotal_bytes memory
-echo "counts $passed $failed"
-[ "$failed" -eq 0 ]
+end_of_tries

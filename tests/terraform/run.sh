@@ -6,22 +6,8 @@
 # some minutes; without it that is left to the pipeline.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-terraform.XXXXXX") || exit 1
-trap 'rm -rf "$directory"' EXIT
-passed=0
-failed=0
-
-try() { # NAME COMMAND…
-    local name=$1
-    shift
-    if "$@" >"$directory/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "terraform: $name: FAILED"
-        cat "$directory/output"
-    fi
-}
+# shellcheck source=tests/support/try.sh
+. tests/support/try.sh terraform
 
 # What a file is changed to, by sed, and the complaint that must come of it.
 mistakes() {
@@ -46,13 +32,11 @@ ROWS
 # All mistakes are made in one copy, which is looked at once: the tools take seconds to start.
 make_mistakes() {
     local file script complaint
-    cp -R terraform "$directory/terraform"
+    cp -R terraform "$directory/copy"
     while IFS='|' read -r file script complaint; do
-        cp "$directory/terraform/$file" "$directory/before"
-        sed -i "$script" "$directory/terraform/$file"
-        ! cmp -s "$directory/before" "$directory/terraform/$file" || echo "$file was not changed: $complaint"
+        change_copy "$file" "$script"
     done < <(mistakes)
-    ! node tests/terraform/check.mjs "$directory/terraform" >"$directory/said"
+    ! node tests/terraform/check.mjs "$directory/copy" >"$directory/said"
 }
 
 try 'rules' node tests/terraform/check.mjs
@@ -67,5 +51,4 @@ if [ -n "${JOBGATE_TERRAFORM_CHECKER:-}" ]; then
     passed=$((passed + good))
     failed=$((failed + bad))
 fi
-echo "counts $passed $failed"
-[ "$failed" -eq 0 ]
+end_of_tries

@@ -4,22 +4,8 @@
 # shellcheck disable=SC2015,SC2016,SC2317 # A && B || C: C is return; the quoted lines are of other scripts; tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-directory=$(mktemp -d "${TMPDIR:-/tmp}/jobgate-workflows.XXXXXX") || exit 1
-trap 'rm -rf "$directory"' EXIT
-passed=0
-failed=0
-
-try() { # NAME COMMAND…
-    local name=$1
-    shift
-    if "$@" >"$directory/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "workflows: $name: FAILED"
-        cat "$directory/output"
-    fi
-}
+# shellcheck source=tests/support/try.sh
+. tests/support/try.sh workflows
 
 # What a file is changed to, by sed, and the complaint that must come of it.
 mistakes() {
@@ -51,9 +37,7 @@ make_mistakes() {
     # actionlint takes the files of the repository that it runs in.
     mkdir "$directory/copy/.git"
     while IFS='|' read -r file script complaint; do
-        cp "$directory/copy/$file" "$directory/before"
-        sed -i "$script" "$directory/copy/$file"
-        ! cmp -s "$directory/before" "$directory/copy/$file" || echo "$file was not changed: $complaint"
+        change_copy "$file" "$script"
     done < <(mistakes)
     ! node tests/workflows/check.mjs "$directory/copy" >"$directory/said"
 }
@@ -131,5 +115,4 @@ try 'mistakes are found' make_mistakes
 while IFS='|' read -r _ _ complaint; do
     try "finds: $complaint" grep -F "$complaint" "$directory/said"
 done < <(mistakes)
-echo "counts $passed $failed"
-[ "$failed" -eq 0 ]
+end_of_tries

@@ -31,8 +31,9 @@ unsigned fleet_draw(struct fleet *f, unsigned below)
 
 static void start_member(struct fleet *f, struct member *m)
 {
-    const char *api_settings[] = {f->api_listen, "REDIS_TIMEOUT_MS=1000", "BLOB_TIMEOUT_MS=1500",
-        "BLOB_DEADLINE_MS=4000", "DRAIN_S=5", NULL};
+    const char *api_settings[] = {f->api_listen,
+        m == f->members ? "INLINE_PAYLOAD_MAX=0" : "INLINE_PAYLOAD_MAX=65536", "REDIS_TIMEOUT_MS=1000",
+        "BLOB_TIMEOUT_MS=1500", "BLOB_DEADLINE_MS=4000", "DRAIN_S=5", NULL};
 
     m->program = is_worker(f, m) ? scene_new_worker(&f->scene, worker_settings)
                                  : scene_new_api(&f->scene, api_settings);

@@ -199,7 +199,8 @@ static void check_runs(struct findings *found)
 static const char *fault_of_key(const char *key)
 {
     static const char *const lasting[] = {"stats", "reaped", "queues", "paused"};
-    static const char *const expiring[] = {"job:", "idem:", "unique:", "revoked:", "auditor"};
+    static const char *const expiring[] = {
+        "job:", "idem:", "unique:", "revoked:", "progress:", "auditor", "sweeper", "types"};
     const char *kind = strstr(key, "}:");
     bool is_job;
 

@@ -327,8 +327,6 @@ static bool read_run(struct exchange *x, struct submission *s, struct complaints
     const char *body = exchange_body(x, &length);
     bool is_read;
 
-    if (!intake_check_encoding(x, e))
-        return false;
     query = query ? query : "";
     if (strstr(query, "%00") || evhttp_parse_query_str(query, &pairs) < 0)
         return error_set(
@@ -345,8 +343,6 @@ static bool read_submission(struct exchange *x, struct submission *s, struct com
     size_t length;
     const char *body = exchange_body(x, &length);
 
-    if (!intake_check_encoding(x, e))
-        return false;
     if ((!query || !*query) && is_json(exchange_header(x, "Content-Type")))
         return submission_from_json(body, length, s, c, e);
     return read_with_query(x, query ? query : "", s, c, e);

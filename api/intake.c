@@ -35,17 +35,6 @@ bool intake_read_key(struct exchange *x, struct idempotency *out, struct error *
     return true;
 }
 
-bool intake_check_encoding(struct exchange *x, struct error *e)
-{
-    const char *encoding = exchange_header(x, "Content-Encoding");
-
-    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
-        return true;
-    exchange_add_header(x, "Accept-Encoding", "identity");
-    return error_set(e, ERROR_BAD_ENCODING,
-        "Content-Encoding %.64s is not served: send the body as it is (identity)", encoding);
-}
-
 bool intake_admit(const struct exchange *x, struct submission *s, struct error *e)
 {
     const struct caller *caller = x->caller;

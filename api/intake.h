@@ -18,9 +18,6 @@ struct idempotency {
 /* Fails: BAD_REQUEST when the key is empty or over 255 bytes. */
 bool intake_read_key(struct exchange *x, struct idempotency *out, struct error *e) MUST_CHECK;
 
-/* Fails: BAD_ENCODING for a body that is compressed or the like; Accept-Encoding is then set. */
-bool intake_check_encoding(struct exchange *x, struct error *e) MUST_CHECK;
-
 /* Makes it the caller's. Fails: FORBIDDEN when that one may not use its queue or type. */
 bool intake_admit(const struct exchange *x, struct submission *s, struct error *e) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/error_pages.h"
 #include "api/gate/gate.h"
+#include "api/gzip.h"
 #include "api/manners.h"
 #include "api/problem.h"
 #include "api/router.h"
@@ -21,6 +22,7 @@ enum {
     STREAM_HIGH_WATER = 262144, /* bytes that may wait for a slow reader */
     RETRY_AFTER_S = 1,
     TALLIES = 64,
+    PACK_MIN = 1024, /* bytes of an answer that is worth compressing */
 };
 
 struct tally {
@@ -179,13 +181,32 @@ static void add_common_headers(struct exchange *x, const char *content_type)
         exchange_add_header(x, "Connection", "close");
 }
 
+/* Whether it is worth while to compress an answer; one with an ETag has the tag of these very bytes. */
+static bool is_packable(const struct exchange *x, const char *content_type, size_t length)
+{
+    return length >= PACK_MIN && content_type &&
+           (strncmp(content_type, "application/json", 16) == 0 ||
+               strcmp(content_type, PROBLEM_CONTENT_TYPE) == 0) &&
+           !evhttp_find_header(evhttp_request_get_output_headers(x->request), "ETag");
+}
+
 void exchange_reply(
     struct exchange *x, int status, const char *content_type, const void *content, size_t length)
 {
+    AUTO_BUF struct buf packed = BUF(length + PACK_MIN);
     struct server *s = x->server;
     char digits[24];
 
     add_common_headers(x, content_type);
+    if (is_packable(x, content_type, length)) {
+        exchange_add_header(x, "Vary", "Accept-Encoding");
+        if (gzip_is_accepted(exchange_header(x, "Accept-Encoding"))) {
+            gzip_pack(content, length, &packed);
+            exchange_add_header(x, "Content-Encoding", "gzip");
+            content = packed.data;
+            length = packed.length;
+        }
+    }
     x->bytes_sent = exchange_is_head(x) ? 0 : (int64_t)length;
     if (exchange_is_head(x) || x->request->minor == 0) { /* evhttp does it in the other cases */
         snprintf(digits, sizeof(digits), "%zu", length);
@@ -383,9 +404,39 @@ void exchange_end_stream(struct exchange *x, bool is_whole)
 
 /* ---- the server ---- */
 
+/* A body that came compressed is unpacked in its place, so that no handler sees it otherwise. */
+static bool unpack_body(struct exchange *x, struct error *e)
+{
+    AUTO_BUF struct buf body = BUF((size_t)x->api->config->max_body);
+    const char *encoding = exchange_header(x, "Content-Encoding");
+    struct evbuffer *input = evhttp_request_get_input_buffer(x->request);
+    size_t length;
+    const char *data;
+
+    if (!encoding || evutil_ascii_strcasecmp(encoding, "identity") == 0)
+        return true;
+    if (evutil_ascii_strcasecmp(encoding, "gzip") != 0) {
+        exchange_add_header(x, "Accept-Encoding", "gzip, identity");
+        return error_set(e, ERROR_BAD_ENCODING,
+            "Content-Encoding %.64s is not served: send the body as it is, or with gzip", encoding);
+    }
+    data = exchange_body(x, &length);
+    if (length && !gzip_unpack(data, length, &body, e))
+        return false;
+    evbuffer_drain(input, length);
+    evbuffer_add(input, body.data, body.length);
+    evhttp_remove_header(evhttp_request_get_input_headers(x->request), "Content-Encoding");
+    return true;
+}
+
 static void admit(struct exchange *x)
 {
-    x->route->handle(x);
+    struct error e;
+
+    if (unpack_body(x, &e))
+        x->route->handle(x);
+    else
+        exchange_problem(x, &e, NULL);
 }
 
 static void on_request(struct evhttp_request *request, void *arg)

@@ -154,8 +154,8 @@ static void file_by_fd(struct connections *c, struct connection *n)
     while (size <= (size_t)n->fd)
         size *= 2;
     if (size > c->by_fd_size) {
-        c->by_fd = mem_realloc(c->by_fd, size * sizeof(*c->by_fd));
-        memset(c->by_fd + c->by_fd_size, 0, (size - c->by_fd_size) * sizeof(*c->by_fd));
+        c->by_fd = mem_realloc(c->by_fd, size * sizeof(struct connection *));
+        memset(c->by_fd + c->by_fd_size, 0, (size - c->by_fd_size) * sizeof(struct connection *));
         c->by_fd_size = size;
     }
     c->by_fd[n->fd] = n;
@@ -216,6 +216,7 @@ static void meet_all(void *arg)
     while (c->fresh) {
         struct connection *n = c->fresh;
 
+        n->previous = NULL; /* it is the first, and the analyser is to know it */
         if (meet(n) && is_one_too_many(n, &e))
             refuse(n, &e);
     }

@@ -20,7 +20,8 @@ struct fields {
 
 static bool bad(struct error *e, const char *why)
 {
-    return error_set(e, ERROR_BAD_REQUEST, "%s", why);
+    error_set(e, ERROR_BAD_REQUEST, "%s", why);
+    return false;
 }
 
 /* Source: RFC 9110 section 5.6.2. */

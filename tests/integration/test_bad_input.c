@@ -321,7 +321,7 @@ END_TEST
 
 START_TEST(unknown_encoding_gets_415_with_those_that_serve)
 {
-    static const char *const encodings[] = {"gzip", "br", "deflate, gzip", "nonsense"};
+    static const char *const encodings[] = {"x-gzip", "br", "deflate, gzip", "nonsense"};
     char url[URL_SIZE];
 
     snprintf(url, sizeof(url), "%s/v1/jobs?type=echo", jobgate_url(s.api));
@@ -342,7 +342,7 @@ START_TEST(unknown_encoding_gets_415_with_those_that_serve)
         }
         json_decref(scene_problem(&reply, 415, "bad_encoding"));
         serves = http_reply_header(&reply, "Accept-Encoding");
-        ck_assert_str_eq(serves, "identity");
+        ck_assert_str_eq(serves, "gzip, identity");
         assert_nothing_reached_redis();
     }
 }

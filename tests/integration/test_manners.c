@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "api/gzip.h"
 #include "common/base/clock.h"
 #include "common/base/id.h"
 #include "common/base/json.h"
@@ -210,6 +211,63 @@ START_TEST(a_page_of_another_origin_may_not)
 }
 END_TEST
 
+/* ---- gzip ---- */
+
+static int post_packed(const struct buf *body, const char *encoding)
+{
+    static const char *const json = "Content-Type: application/json";
+    AUTO_REPLY struct http_reply reply = {0};
+    char url[URL_SIZE];
+
+    snprintf(url, sizeof(url), "%s/v1/jobs", jobgate_url(s.api));
+    http_ask(&(struct http_ask){.url = url,
+                 .headers = (const char *[]){json, encoding, NULL},
+                 .body = body->data,
+                 .body_length = body->length},
+        &reply);
+    return reply.status;
+}
+
+START_TEST(a_body_may_come_packed)
+{
+    AUTO_BUF struct buf plain = BUF(4 << 20);
+    AUTO_BUF struct buf packed = BUF(4 << 20);
+
+    buf_append_text(&plain, "{\"type\":\"echo\",\"payload\":\"");
+    gzip_pack("{\"type\":\"echo\"}", 15, &packed);
+    ck_assert_int_eq(post_packed(&packed, "Content-Encoding: gzip"), 202);
+    ck_assert_int_eq(post_packed(&packed, NULL), 400);
+    ck_assert_int_eq(post_packed(&packed, "Content-Encoding: deflate"), 415);
+    packed.length -= 3;
+    ck_assert_int_eq(post_packed(&packed, "Content-Encoding: gzip"), 400);
+    while (plain.length < 2000000) /* a bomb: its MAX_BODY is a MiB */
+        buf_append_text(&plain, "aaaaaaaaaaaaaaaa");
+    buf_reset(&packed);
+    gzip_pack(plain.data, plain.length, &packed);
+    ck_assert_uint_lt(packed.length, 100000);
+    ck_assert_int_eq(post_packed(&packed, "Content-Encoding: gzip"), 413);
+}
+END_TEST
+
+START_TEST(an_answer_goes_packed_to_who_takes_it)
+{
+    AUTO_REPLY struct http_reply plain = {0};
+    AUTO_REPLY struct http_reply packed = {0};
+    AUTO_BUF struct buf back = BUF(1 << 20);
+    struct error e = {0};
+
+    for (int i = 0; i < 10; i++)
+        free(jobgate_submit(s.api, "{\"type\":\"echo\",\"run_at\":\"2027-01-01T00:00:00Z\"}"));
+    ask("GET", "/v1/jobs?state=scheduled", NULL, NULL, &plain);
+    ask("GET", "/v1/jobs?state=scheduled", (const char *[]){"Accept-Encoding: gzip", NULL}, NULL, &packed);
+    expect_header(&plain, "Content-Encoding", NULL);
+    expect_header(&packed, "Content-Encoding", "gzip");
+    ck_assert_uint_lt(packed.body.length, plain.body.length);
+    ck_assert_msg(gzip_unpack(packed.body.data, packed.body.length, &back, &e), "%s", e.text);
+    ck_assert_str_eq(back.data, plain.body.data);
+}
+END_TEST
+
 /* ---- TLS ---- */
 
 static void run(const char *const *argv)
@@ -359,6 +417,8 @@ Suite *manners_suite(void)
     tcase_add_test(t, options_says_what_is_allowed);
     tcase_add_test(t, a_page_of_an_allowed_origin_may_ask);
     tcase_add_loop_test(t, a_page_of_another_origin_may_not, 0, ARRAY_LENGTH(strangers));
+    tcase_add_test(t, a_body_may_come_packed);
+    tcase_add_test(t, an_answer_goes_packed_to_who_takes_it);
     tcase_add_test(t, it_speaks_tls);
     tcase_add_test(t, a_new_certificate_is_taken_up);
     tcase_add_test(t, who_speaks_no_tls_does_no_harm);

@@ -1,9 +1,10 @@
 #include "api/access_log.h"
 #include "api/api.h"
+#include "api/digits.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-enum { FIELDS_MAX = 12, NUMBER_SIZE = 24 };
+enum { FIELDS_MAX = 12, NUMBER_SIZE = DIGITS_SIZE + 5 };
 
 static const char *method_text(const struct exchange *x)
 {
@@ -46,9 +47,9 @@ static void add_numbers(struct line *l, const struct exchange *x, int status)
 {
     int64_t us = clock_steady_us() - x->arrived_us;
 
-    snprintf(l->status, sizeof(l->status), "%d", status);
-    snprintf(l->ms, sizeof(l->ms), "%lld.%03lld", (long long)(us / 1000), (long long)(us % 1000));
-    snprintf(l->sent, sizeof(l->sent), "%lld", (long long)x->bytes_sent);
+    *digits_write(l->status, status) = '\0';
+    digits_write_ms(l->ms, us);
+    *digits_write(l->sent, x->bytes_sent) = '\0';
     add(l, "status", l->status);
     add(l, "ms", l->ms);
     add(l, "bytes", l->sent);

@@ -1,5 +1,6 @@
 #include "api/manners.h"
 #include "api/api.h"
+#include "api/digits.h"
 #include "api/wire/tls.h"
 #include "common/base/clock.h"
 
@@ -106,10 +107,10 @@ static bool add_origin(struct exchange *x)
 void manners_add_headers(struct exchange *x)
 {
     int64_t us = clock_steady_us() - x->started_us;
-    char text[48];
+    char text[8 + DIGITS_SIZE + 5] = "app;dur=";
 
     exchange_add_header(x, "X-Request-Id", x->request_id);
-    snprintf(text, sizeof(text), "app;dur=%lld.%03lld", (long long)(us / 1000), (long long)(us % 1000));
+    digits_write_ms(text + 8, us);
     exchange_add_header(x, "Server-Timing", text);
     if (tls_is_wanted(x->api->config))
         exchange_add_header(x, "Strict-Transport-Security", "max-age=31536000");

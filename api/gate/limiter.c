@@ -1,4 +1,5 @@
 #include "api/gate/limiter.h"
+#include "api/digits.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 
@@ -210,6 +211,12 @@ void limiter_describe(const struct caller *c, char out[RATE_TEXT_SIZE])
     int64_t left = b->left + b->tokens;
     int64_t full_ms = (b->rate.burst - left) * b->rate.period_ms / b->rate.burst;
 
-    snprintf(
-        out, RATE_TEXT_SIZE, "\"key\";r=%lld;t=%lld", (long long)left, (long long)((full_ms + 999) / 1000));
+    char *at = out;
+
+    if (left < 0 || full_ms < 0) /* the rate is another one since */
+        left = full_ms = 0;
+    memcpy(at, "\"key\";r=", 8);
+    at = digits_write(at + 8, left);
+    memcpy(at, ";t=", 3);
+    *digits_write(at + 3, (full_ms + 999) / 1000) = '\0';
 }

@@ -8,7 +8,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 16384, GATHER_BYTES = 32768, MESSAGE_SIZE = 1024, ID_MAX_BYTES = 256 };
+enum {
+    LINE_MAX_BYTES = 16384,
+    GATHER_BYTES = 32768,
+    MESSAGE_SIZE = 1024,
+    USUAL_LINE_BYTES = 768,
+    ID_MAX_BYTES = 256
+};
 
 /* The longest line: every byte as \u00xx. */
 static_assert((MESSAGE_SIZE + 3 * ID_MAX_BYTES) * 6 + 512 < LINE_MAX_BYTES, "a line is never cut");
@@ -200,6 +206,8 @@ static void write_entry(const struct entry *entry)
     char time[CLOCK_RFC3339_SIZE];
 
     clock_format_rfc3339(clock_unix_ms(), time);
+    if (!buf_reserve(&line, USUAL_LINE_BYTES)) /* at once, not piece by piece */
+        return;
     (output.as_json ? format_json : format_text)(&line, time, entry);
     buf_append_char(&line, '\n');
     gather(entry->level, &line);

@@ -6,6 +6,7 @@
 #   ROUNDS=3        interleaved rounds; each figure is the median
 #   SECONDS_EACH=5  of one load on the api
 #   JOBS=200000     in the queue when a worker is let loose on it; a quarter of them where results are stored over HTTP
+#   PARTS=submit    measures the submissions alone
 #   CONCURRENCY=256 of the worker that drains no-op jobs
 #   WAITERS=10000   callers that wait for a job at one api process
 #   and what growth.sh names
@@ -27,6 +28,7 @@ jobs=${JOBS:-200000}
 concurrency=${CONCURRENCY:-256}
 waiters=${WAITERS:-10000}
 connections=64
+parts=${PARTS:-all}
 bin=${JOBGATE_BIN:?the directory of jobgate-api and jobgate-worker}
 
 # ---- processes ----
@@ -84,6 +86,10 @@ write_load() {
     [ ${#body} -eq 200 ] || die "the body of the load has ${#body} bytes, not 200"
     printf 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[%s]]\n' "$body" \
         >"$directory/post.lua"
+    API_KEYS_FILE=$directory/keys.json "$bin/jobgate-api" --new-key bench --scopes submit --rate 1000000/s \
+        >"$directory/key" 2>/dev/null
+    { cat "$directory/post.lua" && printf 'wrk.headers["Authorization"] = "Bearer %s"\n' "$(<"$directory/key")"; } \
+        >"$directory/post_with_key.lua"
 }
 
 # load_server NAME PORT PID...: one load; each answer must be a 202 whose job is in Redis.
@@ -92,7 +98,7 @@ load_server() {
     shift 2
     before=$(cpu_us "$@")
     redis_before=$(cpu_us "$redis_pid")
-    wrk -t1 "-c$connections" "-d${seconds_each}s" --latency -s "$directory/post.lua" "http://127.0.0.1:$port/v1/jobs" \
+    wrk -t1 "-c$connections" "-d${seconds_each}s" --latency -s "${load_script:-$directory/post.lua}" "http://127.0.0.1:$port/v1/jobs" \
         >"$directory/wrk.log" || die "wrk failed on $name"
     ! grep -E 'Non-2xx|Socket errors' "$directory/wrk.log" >&2 || die "$name gave wrong answers"
     requests=$(awk '/requests in/ { print $1 }' "$directory/wrk.log")
@@ -129,6 +135,11 @@ submit_ours() {
     load_server "$1" "${address##*:}" "${pids[@]}"
     note "$1.resident" "$(resident_mib "${pids[0]}")"
     stop "${pids[@]}"
+}
+
+# submit_gated NAME: with an API key, a rate and the log of requests, as in production.
+submit_gated() {
+    AUTH=keys API_KEYS_FILE=$directory/keys.json ACCESS_LOG=on load_script=$directory/post_with_key.lua submit_ours "$1" 1
 }
 
 # ---- batches ----
@@ -336,12 +347,15 @@ print_table() {
     row '  requests/s' %.0f api.rate bare.rate '>=0.8'
     row '  CPU µs/request' %.1f api.cpu bare.cpu '<=1.2'
     row '  p99 µs' %.0f api.p99 bare.p99
+    row '  key, rate and log of requests: requests/s' %.0f gated.rate bare.rate
+    row '  key, rate and log of requests: CPU µs/request' %.1f gated.cpu bare.cpu '<=1.45'
     row '  Redis µs/request' %.1f api.redis bare.redis
     row '  limit with the least Lua: requests/s' %.0f api.rate bare_least.rate
     row '  limit with the least Lua: CPU µs/request' %.1f api.cpu bare_least.cpu
     row '  limit with the least Lua: Redis µs/request' %.1f api.redis bare_least.redis
     row '  two processes: requests/s' %.0f api2.rate bare2.rate
     row '  two processes: CPU µs/request' %.1f api2.cpu bare2.cpu
+    [ "$parts" = all ] || return 0
     line 'batches (10000 jobs each, one connection; limit: the least Lua by redis-benchmark, pipelined)' '' '' '' '' ''
     row '  jobs/s' %.0f batch.rate bare_batch.rate '>=0.8'
     plain '  CPU µs/job' %.1f batch.cpu
@@ -402,9 +416,11 @@ main() {
         echo "bench: round $round of $rounds" >&2
         submit_bare bare_least least 1
         submit_bare bare own 1
-        submit_ours api 1
+        ACCESS_LOG=off submit_ours api 1
+        submit_gated gated
         submit_bare bare2 own 2
-        submit_ours api2 2
+        ACCESS_LOG=off submit_ours api2 2
+        [ "$parts" = all ] || continue
         batch_bare
         batch_ours
         wait_ours streams "$waiters" events
@@ -417,10 +433,14 @@ main() {
         measure_stream
         measure_punctuality
     done
-    measure_growth
-    measure_handlers
-    print_table
-    print_growth
+    if [ "$parts" = all ]; then
+        measure_growth
+        measure_handlers
+        print_table
+        print_growth
+    else
+        print_table
+    fi
 }
 
 main

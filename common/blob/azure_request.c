@@ -161,9 +161,14 @@ static const char *find_header(const void *response, const char *name)
     return http_response_header(response, name);
 }
 
-static bool is_success(const struct azure_request *r, int status)
+/* A 200 may come from anybody (a portal that wants a login); the service names each answer that it gives. */
+static bool is_success(const struct azure_request *r, const struct http_response *response)
 {
-    return status == r->ask.status || (r->ask.status_too && status == r->ask.status_too);
+    int status = response->status;
+
+    if (status != r->ask.status && (!r->ask.status_too || status != r->ask.status_too))
+        return false;
+    return http_response_header(response, "x-ms-request-id") != NULL;
 }
 
 /* Whether the store does not believe who we are, but may believe it when asked once more: with a newer token
@@ -184,7 +189,7 @@ static void take_answer(struct azure_request *r, const struct http_response *res
     char what[BLOB_NAME_SIZE + 8];
     struct answer a;
 
-    if (is_success(r, response->status)) {
+    if (is_success(r, response)) {
         note_outcome(r, true);
         finish(r, &(struct azure_outcome){.response = response});
         return;
@@ -270,7 +275,7 @@ static void on_stream_head(void *arg, const struct http_response *response)
 {
     struct azure_request *r = arg;
 
-    if (!is_success(r, response->status))
+    if (!is_success(r, response))
         return;
     timer_stop(&r->timer);
     r->is_streaming = true;

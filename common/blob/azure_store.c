@@ -17,6 +17,7 @@ static void free_store(struct blob_store *base)
 
     azure_client_release(&s->client);
     azure_keys_close(s);
+    block_budget_release(&s->budget);
     free(s);
 }
 

@@ -137,10 +137,8 @@ static void fail_for_good(struct azure_upload *u, const struct error *e)
     u->base.failure = *e;
     drop_blocks(u);
     tell_waiting(store_of(u));
-    u->is_full = true;
-    timer_start(&u->room, 0);
-    if (u->is_committing)
-        timer_start(&u->failing, 0);
+    u->is_full = !u->is_committing;
+    timer_start(u->is_committing ? &u->failing : &u->room, 0);
 }
 
 /* What is refused may be allowed in a while: a role that is being assigned, a container that is made at the

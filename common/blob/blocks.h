@@ -10,13 +10,19 @@
 #include "common/base/base.h"
 #include "common/blob/blob.h"
 
-enum { BLOCK_FREE_BYTES = 64 * 1024 };
+enum { BLOCK_FREE_BYTES = 64 * 1024, BLOCK_SPARES = 4, BLOCK_SPARE_BYTES = 1024 * 1024 };
 
-/* Zeroed but for max_bytes at birth. */
+/* Zeroed but for max_bytes at birth. A few buffers of middle size are kept for the next block: pages that are
+ * fetched anew cost more than what is copied into them. */
 struct block_budget {
     size_t max_bytes;
     size_t used_bytes;
+    char *spares[BLOCK_SPARES];
+    size_t spare_count;
 };
+
+/* Lets the spare buffers go. */
+void block_budget_release(struct block_budget *budget);
 
 /* Zeroed at birth. */
 struct block {

@@ -10,6 +10,7 @@
 #   CONCURRENCY=256 of the worker that drains no-op jobs
 #   WAITERS=10000   callers that wait for a job at one api process
 #   and what growth.sh names
+#   and what growth.sh and uploads.sh name
 set -euo pipefail
 # shellcheck source=tests/bench/tools.sh
 . "$(dirname "$0")/tools.sh"
@@ -21,6 +22,8 @@ set -euo pipefail
 . "$(dirname "$0")/punctual.sh"
 # shellcheck source=tests/bench/handlers.sh
 . "$(dirname "$0")/handlers.sh"
+# shellcheck source=tests/bench/uploads.sh
+. "$(dirname "$0")/uploads.sh"
 
 rounds=${ROUNDS:-3}
 seconds_each=${SECONDS_EACH:-5}
@@ -396,6 +399,7 @@ print_table() {
     plain '  worker: start to ready, ms' %.1f start_worker '<=50'
     plain '  api, blob store over HTTP: start to ready, ms' %.1f start_api_http '<=50'
     plain '  worker, blob store over HTTP: start to ready, ms' %.1f start_worker_http '<=50'
+    print_uploads
     print_punctuality
     print_handlers
 }
@@ -432,6 +436,7 @@ main() {
         measure_starts
         measure_stream
         measure_punctuality
+        measure_uploads
     done
     if [ "$parts" = all ]; then
         measure_growth

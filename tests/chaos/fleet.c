@@ -200,7 +200,7 @@ static bool store_trouble(struct fleet *f)
 
     if (f->store_until_ms)
         return false;
-    fault_proxy_set(f->proxy, (enum store_fault)(STORE_WELL + 1 + before % (STORE_FAULT_COUNT - 1)),
+    fault_proxy_set(f->proxy, (enum store_fault)(STORE_WELL + 1 + before % (STORE_PASSING_COUNT - 1)),
         fleet_draw(f, 2) ? 100 : 40);
     f->store_until_ms = clock_steady_ms() + 500 + fleet_draw(f, 2000);
     return true;

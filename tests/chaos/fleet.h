@@ -6,7 +6,7 @@
 #ifndef JOBGATE_TESTS_FLEET_H
 #define JOBGATE_TESTS_FLEET_H
 
-#include "tests/chaos/fault_proxy.h"
+#include "tests/support/fault_proxy.h"
 #include "tests/support/scene.h"
 
 enum { FLEET_APIS = 2, FLEET_WORKERS = 3, FLEET_SIZE = FLEET_APIS + FLEET_WORKERS };

@@ -32,16 +32,23 @@ static void on_check(void *arg, const struct error *e)
     finish(arg, e);
 }
 
-struct depot *depot_open(const char *const *settings)
+struct depot *depot_new(const char *const *settings)
 {
     struct depot *d = mem_zalloc(sizeof(*d));
-    struct depot_end end = {0};
     struct error e;
 
     settings_load(&d->config, settings);
     d->loop = loop_new();
     d->store = blob_store_open(d->loop, &d->config, &e);
     ck_assert_msg(d->store != NULL, "%s", e.text);
+    return d;
+}
+
+struct depot *depot_open(const char *const *settings)
+{
+    struct depot *d = depot_new(settings);
+    struct depot_end end = {0};
+
     d->end = &end;
     blob_check(d->store, on_check, d);
     loop_run(d->loop);

@@ -12,7 +12,8 @@ struct depot;
 /* Opens the store that the settings name ("NAME=value", NULL behind the last), and makes its container.
  * Returns a depot that depot_free releases. What goes wrong fails the test. */
 struct depot *depot_open(const char *const *settings);
-struct depot *depot_free(struct depot *d); /* takes NULL; returns NULL */
+struct depot *depot_new(const char *const *settings); /* the same without looking at the store */
+struct depot *depot_free(struct depot *d);            /* takes NULL; returns NULL */
 
 struct blob_store *depot_store(struct depot *d);
 struct loop *depot_loop(struct depot *d);

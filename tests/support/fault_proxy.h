@@ -8,20 +8,32 @@
 
 #include "common/base/base.h"
 
+/* Those up to STORE_PASSING_COUNT are what a store does on a bad day: a client is to cope with each by
+ * itself. */
 #define STORE_FAULTS(FAULT)                                                                                  \
     FAULT(WELL, "none")                                                                                      \
     FAULT(ANSWER_LOST, "lost") /* it does what it is told, and the connection ends instead of an answer */   \
     FAULT(ERROR_500, "500")    /* the store is not asked */                                                  \
     FAULT(SILENT, "silent")    /* likewise, and nothing comes */                                             \
-    FAULT(ANSWER_CUT, "cut short") /* as ANSWER_LOST, but within the answer */                               \
-    FAULT(ERROR_503, "503")        /* the store is not asked */                                              \
-    FAULT(SLOW, "slow")            /* it answers, late */
+    FAULT(ANSWER_CUT, "cut short")                  /* as ANSWER_LOST, but within the answer */              \
+    FAULT(ERROR_503, "503")                         /* the store is not asked */                             \
+    FAULT(SLOW, "slow")                             /* it answers, late */                                   \
+    FAULT(RESET_AT_ONCE, "reset at once")           /* before a byte of the request is read */               \
+    FAULT(RESET_IN_REQUEST, "reset in the request") /* in the middle of it */                                \
+    FAULT(RESET_IN_ANSWER, "reset in the answer")   /* as ANSWER_CUT, with a reset */                        \
+    FAULT(BUSY, "503 with Retry-After")             /* the store is not asked */                             \
+    FAULT(ERROR_408, "408")                         /* likewise */                                           \
+    FAULT(DAMAGED, "damaged")           /* a byte of a body is another one; the store sees by its MD5 */     \
+    FAULT(ENDLESS_HEAD, "endless head") /* header lines without end */                                       \
+    FAULT(HTML_502, "502 with HTML")    /* of a gateway */                                                   \
+    FAULT(HTML_200, "200 with HTML")    /* of a captive portal */
 
 enum store_fault {
 #define FAULT(name, text) STORE_##name,
     STORE_FAULTS(FAULT)
 #undef FAULT
-        STORE_FAULT_COUNT
+        STORE_FAULT_COUNT,
+    STORE_PASSING_COUNT = STORE_HTML_200
 };
 
 const char *store_fault_text(enum store_fault fault);

@@ -1,4 +1,4 @@
-#include "tests/chaos/fault_proxy.h"
+#include "tests/support/fault_proxy.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 4 << 20, BACKLOG = 256, POLL_MS = 50, PATIENCE_MS = 20000, SLOW_MS = 400 };
+enum { MESSAGE_MAX = 6 << 20, BACKLOG = 256, POLL_MS = 50, PATIENCE_MS = 20000, SLOW_MS = 400 };
 
 struct fault_proxy {
     int listener;
@@ -158,6 +158,7 @@ static enum store_fault choose_fault(struct fault_proxy *p)
     return fault;
 }
 
+/* status: with further header lines behind it, or without. */
 static void refuse(const struct exchange *x, const char *status, const char *code)
 {
     char text[512];
@@ -169,6 +170,54 @@ static void refuse(const struct exchange *x, const char *status, const char *cod
     write_all(x->client, text, (size_t)length);
 }
 
+static void say_html(const struct exchange *x, const char *status)
+{
+    static const char page[] = "<html><body><h1>Please log in</h1></body></html>";
+    char text[512];
+    int length = snprintf(text, sizeof(text),
+        "HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: %zu\r\n\r\n%s",
+        status, strlen(page), page);
+
+    write_all(x->client, text, (size_t)length);
+}
+
+static void say_headers_for_ever(const struct exchange *x)
+{
+    static const char line[] =
+        "X-Filler: 0123456789012345678901234567890123456789012345678901234567890123\r\n";
+    bool is_read = write_all(x->client, "HTTP/1.1 200 OK\r\n", 17);
+
+    while (is_read && !is_ending(x->proxy))
+        is_read = write_all(x->client, line, strlen(line));
+}
+
+/* The next close sends RST. */
+static void make_abrupt(int fd)
+{
+    const struct linger linger = {.l_onoff = 1};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+/* Of a request without a body nothing is damaged. */
+static void damage_body(struct exchange *x)
+{
+    const char *body = strstr(x->request.data, "\r\n\r\n") + 4;
+    size_t head = (size_t)(body - x->request.data);
+
+    if (x->request.length > head)
+        x->request.data[head + (x->request.length - head) / 2] ^= 1;
+}
+
+/* What the service says of it; an emulator has another code. */
+static bool is_refused_as_damaged(const struct exchange *x)
+{
+    if (strncmp(x->answer.data, "HTTP/1.1 400", 12) != 0)
+        return false;
+    refuse(x, "400 Bad Request", "Md5Mismatch");
+    return true;
+}
+
 static void stay_silent(const struct exchange *x)
 {
     struct pollfd poll_fd = {.fd = x->client, .events = POLLIN};
@@ -177,7 +226,7 @@ static void stay_silent(const struct exchange *x)
         continue;
 }
 
-/* "PUT /account/container/results/…" that the store answered with 201. */
+/* "PUT /account/container/results/…" that the store answered with 201; a block is none yet. */
 static void note_result(const struct exchange *x)
 {
     struct fault_proxy *p = x->proxy;
@@ -185,7 +234,7 @@ static void note_result(const struct exchange *x)
     size_t length = strcspn(path, " ?");
 
     if (strncmp(x->request.data, "PUT ", 4) != 0 || !memmem(path, length, "/results/", 9) ||
-        strncmp(x->answer.data, "HTTP/1.1 201", 12) != 0)
+        strncmp(path + length, "?comp=block&", 12) == 0 || strncmp(x->answer.data, "HTTP/1.1 201", 12) != 0)
         return;
     pthread_mutex_lock(&p->lock);
     p->results = mem_realloc(p->results, (p->result_count + 1) * sizeof(*p->results));
@@ -193,25 +242,66 @@ static void note_result(const struct exchange *x)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Faults without the store. Returns false for the others. */
+static bool serve_alone(struct exchange *x, enum store_fault fault)
+{
+    switch (fault) {
+    case STORE_RESET_AT_ONCE:
+    case STORE_RESET_IN_REQUEST:
+        make_abrupt(x->client);
+        break;
+    case STORE_ERROR_500:
+        refuse(x, "500 Internal Server Error", "InternalError");
+        break;
+    case STORE_ERROR_503:
+        refuse(x, "503 Service Unavailable", "ServerBusy");
+        break;
+    case STORE_BUSY:
+        refuse(x, "503 Service Unavailable\r\nRetry-After: 1", "ServerBusy");
+        break;
+    case STORE_ERROR_408:
+        refuse(x, "408 Request Timeout", "OperationTimedOut");
+        break;
+    case STORE_SILENT:
+        stay_silent(x);
+        break;
+    case STORE_ENDLESS_HEAD:
+        say_headers_for_ever(x);
+        break;
+    case STORE_HTML_502:
+        say_html(x, "502 Bad Gateway");
+        break;
+    case STORE_HTML_200:
+        say_html(x, "200 OK");
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 static void serve(struct exchange *x)
 {
-    enum store_fault fault;
+    enum store_fault fault = choose_fault(x->proxy);
 
-    if (!read_request(x))
+    if (fault == STORE_RESET_IN_REQUEST)
+        (void)read_more(x->proxy, x->client, &x->request);
+    else if (fault != STORE_RESET_AT_ONCE && !read_request(x))
         return;
-    fault = choose_fault(x->proxy);
-    if (fault == STORE_ERROR_500)
-        refuse(x, "500 Internal Server Error", "InternalError");
-    else if (fault == STORE_ERROR_503)
-        refuse(x, "503 Service Unavailable", "ServerBusy");
-    else if (fault == STORE_SILENT)
-        stay_silent(x);
-    if (fault == STORE_ERROR_500 || fault == STORE_ERROR_503 || fault == STORE_SILENT || !ask_store(x))
+    if (serve_alone(x, fault))
+        return;
+    if (fault == STORE_DAMAGED)
+        damage_body(x);
+    if (!ask_store(x))
         return;
     note_result(x);
     if (fault == STORE_SLOW)
         usleep(SLOW_MS * 1000);
-    if (fault == STORE_ANSWER_CUT)
+    if (fault == STORE_DAMAGED && is_refused_as_damaged(x))
+        return;
+    if (fault == STORE_RESET_IN_ANSWER)
+        make_abrupt(x->client);
+    if (fault == STORE_ANSWER_CUT || fault == STORE_RESET_IN_ANSWER)
         write_all(x->client, x->answer.data, x->answer.length / 2);
     else if (fault != STORE_ANSWER_LOST)
         write_all(x->client, x->answer.data, x->answer.length);

@@ -9,7 +9,6 @@
 #   PARTS=submit    measures the submissions alone
 #   CONCURRENCY=256 of the worker that drains no-op jobs
 #   WAITERS=10000   callers that wait for a job at one api process
-#   and what growth.sh names
 #   and what growth.sh and uploads.sh name
 set -euo pipefail
 # shellcheck source=tests/bench/tools.sh

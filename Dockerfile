@@ -19,7 +19,8 @@ ARG VERSION=unknown
 RUN make -j"$(nproc)" VERSION="${VERSION}" all build/release/check/unit
 # The tests run as somebody without rights, as the programs will.
 RUN setpriv --reuid=nobody --regid=nogroup --clear-groups \
-        env HOME=/tmp JOBGATE_BIN=/src/build/release/bin JOBGATE_VARIANT=release tests/run.sh build/release/check/unit
+        env HOME=/tmp JOBGATE_BIN=/src/build/release/bin JOBGATE_VARIANT=release CK_TIMEOUT_MULTIPLIER=5 \
+        tests/run.sh build/release/check/unit
 RUN kubernetes/image/assemble.sh "${VERSION}"
 
 # ---- api: from nothing ----

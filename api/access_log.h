@@ -7,7 +7,7 @@
 
 #include "api/server.h"
 
-/* Of the path 256 bytes, and nothing of the query: it may hold what is nobody else's business. evhttp may
+/* Of the path 128 bytes, and nothing of the query: it may hold what is nobody else's business. evhttp may
  * have forgotten the request. */
 void access_log_write(const struct exchange *x, int status);
 

@@ -26,7 +26,7 @@ struct job;
 /* job is valid inside the callback only; NULL with an e. */
 typedef void exchange_got(struct exchange *x, const struct job *job, const struct error *e);
 
-enum { PARAMETER_SIZE = 256, REQUEST_ID_SIZE = 65, ADDRESS_SIZE = 46, LOGGED_PATH_SIZE = 257 };
+enum { PARAMETER_SIZE = 256, REQUEST_ID_SIZE = 65, ADDRESS_SIZE = 46, LOGGED_PATH_SIZE = 129 };
 
 /* One row of the route table. A `{}` in the pattern matches one segment, which becomes the exchange's
  * parameter. */

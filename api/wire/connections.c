@@ -185,7 +185,7 @@ static bool meet(struct connection *n)
 
     if (n->previous)
         n->previous->next = n->next;
-    else
+    else if (c->fresh == n)
         c->fresh = n->next;
     if (n->next)
         n->next->previous = n->previous;
@@ -210,13 +210,15 @@ static void refuse(struct connection *n, const struct error *e);
 static void meet_all(void *arg)
 {
     struct connections *c = arg;
-
     struct error e;
 
     while (c->fresh) {
         struct connection *n = c->fresh;
 
-        n->previous = NULL; /* it is the first, and the analyser is to know it */
+        c->fresh = n->next;
+        if (c->fresh)
+            c->fresh->previous = NULL;
+        n->next = NULL;
         if (meet(n) && is_one_too_many(n, &e))
             refuse(n, &e);
     }

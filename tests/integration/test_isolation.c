@@ -213,11 +213,14 @@ START_TEST(another_s_upload_is_no_payload)
     ck_assert_int_eq(reply.status, 201);
     upload = http_reply_json(&reply);
     snprintf(path, sizeof(path), "/v1/uploads/%s/1", json_text_at(upload, "/id"));
+    http_reply_release(&reply);
     keyfile_ask(s.api, mine, "PUT", path, "a part", &reply);
     ck_assert_int_eq(reply.status, 200);
     snprintf(body, sizeof(body), "{\"type\":\"echo\",\"payload_ref\":\"%s\"}", json_text_at(upload, "/id"));
+    http_reply_release(&reply);
     keyfile_ask(second, asker_keys[OTHER], "POST", "/v1/jobs", body, &reply);
     json_decref(scene_problem(&reply, 422, "invalid"));
+    http_reply_release(&reply);
     keyfile_ask(second, mine, "POST", "/v1/jobs", body, &reply);
     ck_assert_int_eq(reply.status, 202);
 }

@@ -41,6 +41,7 @@ static void get_below(const char *id, const char *below, struct http_reply *repl
     char url[URL_SIZE];
 
     snprintf(url, sizeof(url), "%s/v1/jobs/%s%s", jobgate_url(s.api), id, below);
+    http_reply_release(reply); /* of the question before */
     http_get(url, reply);
 }
 

@@ -159,6 +159,7 @@ START_TEST(a_payload_whose_job_was_not_accepted_is_removed)
 
     snprintf(url, sizeof(url), "%s/v1/jobs?type=cat&unique_key=x", jobgate_url(s.api));
     for (int i = 0; i < 3; i++) {
+        http_reply_release(&reply);
         http_ask(&(struct http_ask){.url = url, .body = bytes, .body_length = LARGE}, &reply);
         ck_assert_int_eq(reply.status, 202);
     }
@@ -200,6 +201,7 @@ static void put_part(const char *id, int number, const char *data, size_t length
     char url[URL_SIZE];
 
     snprintf(url, sizeof(url), "%s/v1/uploads/%s/%d", jobgate_url(s.api), id, number);
+    http_reply_release(reply); /* of the question before */
     http_ask(&(struct http_ask){.method = "PUT", .url = url, .body = data, .body_length = length}, reply);
 }
 

@@ -46,8 +46,8 @@ static const char least_start[] =
     "text = '1r\\0\\1' .. string.sub(text, 5) redis.call('SET', KEYS[i], text) out[i - 4] = text end "
     "return out";
 static const char least_settle[] =
-    "local out = {} for i = 5, #KEYS do local at = (i - 5) * 7 + 3 "
-    "redis.call('SET', KEYS[i], '1+' .. ARGV[at + 3] .. ARGV[at + 4], 'EX', ARGV[2]) "
+    "local out = {} for i = 5, #KEYS do local at = (i - 5) * 8 + 2 "
+    "redis.call('SET', KEYS[i], '1+' .. ARGV[at + 3] .. ARGV[at + 4], 'EX', ARGV[at + 7]) "
     "redis.call('LREM', KEYS[1], -1, ARGV[at]) out[i - 4] = 1 end "
     "redis.call('HINCRBY', KEYS[2], 'succeeded', #out) return out";
 

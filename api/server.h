@@ -35,7 +35,8 @@ struct route {
     const char *pattern;
     void (*handle)(struct exchange *x);
     enum scope scope; /* what its caller must have */
-    const char *operation; /* its name in the contract (api/openapi/contract.json); NULL = it is no part of it */
+    const char
+        *operation; /* its name in the contract (api/openapi/contract.json); NULL = it is no part of it */
 };
 
 struct exchange {

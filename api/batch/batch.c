@@ -475,8 +475,7 @@ void batch_create(struct exchange *x)
     x->user = b;
     x->on_gone = on_stopping;
     timer_init(&b->work, x->api->loop, count_items, b);
-    if (!read_form(b, &e) || !intake_read_key(x, &b->idempotency, &e) ||
-        !can_begin(x->api, &e))
+    if (!read_form(b, &e) || !intake_read_key(x, &b->idempotency, &e) || !can_begin(x->api, &e))
         refuse_all(b, &e);
     else
         count_items(b);

@@ -43,7 +43,7 @@ enum config_setting {
 struct config {
     enum config_for program;
     char *files[CONFIG_SETTINGS]; /* of a SECRET that came from a file: its path; else NULL */
-    bool is_insecure; /* not a setting: --insecure of the command line */
+    bool is_insecure;             /* not a setting: --insecure of the command line */
 #define CONFIG(field, env, kind, preset, min, max, unit, program, help) CONFIG_TYPE_##kind field;
 #include "common/base/config.def"
 #undef CONFIG

@@ -77,7 +77,8 @@ START_TEST(a_type_that_no_worker_serves_is_refused)
     const char *detail;
 
     scene_start_api(&s, refusing);
-    json_decref(desk_call(s.api, "POST", "/v1/jobs", "{\"type\":\"missing\"}", 202)); /* nobody can know yet */
+    json_decref(
+        desk_call(s.api, "POST", "/v1/jobs", "{\"type\":\"missing\"}", 202)); /* nobody can know yet */
     second = start_other();
     types = wait_types(1);
     ck_assert_str_eq(json_text_at(types, "/types/0/type"), "other");

@@ -1,6 +1,7 @@
 /*
- * record: writes down what the tests got from an api, in the directory that JOBGATE_RECORD names (tests/run.sh
- * sets it), so that it can be held against the contract in the end. Without it nothing is written.
+ * record: writes down what the tests got from an api, in the directory that JOBGATE_RECORD names
+ * (tests/run.sh sets it), so that it can be held against the contract in the end. Without it nothing is
+ * written.
  */
 #ifndef JOBGATE_TESTS_RECORD_H
 #define JOBGATE_TESTS_RECORD_H

@@ -19,7 +19,8 @@ Suite *azure_store_suite(void);
 #define TAKEN "HTTP/1.1 409 Conflict\r\nx-ms-error-code: BlobAlreadyExists\r\n" EMPTY "\r\n"
 #define NO_CONTAINER "HTTP/1.1 404 No\r\nx-ms-error-code: ContainerNotFound\r\n" EMPTY "\r\n"
 #define HEAD_OF(job, attempt)                                                                                \
-    "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 5\r\nContent-Type: text/plain\r\nContent-MD5: "                      \
+    "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 5\r\nContent-Type: "                           \
+    "text/plain\r\nContent-MD5: "                                                                            \
     "XUFAKrxLKna5cZ2REBfFkg==\r\n"                                                                           \
     "ETag: \"0x2\"\r\nx-ms-meta-jobid: " job "\r\nx-ms-meta-attempt: " attempt                               \
     "\r\nx-ms-request-id: r-2\r\n\r\n"
@@ -228,7 +229,8 @@ static const struct {
     {"a redirect", {"HTTP/1.1 302 T\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"},
         ERROR_STORE_REFUSED, "302"},
     {"somebody else's blob", {TAKEN, HEAD_OF("default.0.X", "1")}, ERROR_EXISTS, "written by default.0.X"},
-    {"a blob of nobody", {TAKEN, "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 9\r\nx-ms-request-id: r\r\n\r\n"},
+    {"a blob of nobody",
+        {TAKEN, "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 9\r\nx-ms-request-id: r\r\n\r\n"},
         ERROR_EXISTS, "somebody else"},
     {"one's own blob", {BUSY, TAKEN, HEAD_OF("default.0.X", "2")}, ERROR_OK, ""},
     {"one's own blob, without a try before", {TAKEN, HEAD_OF("default.0.X", "2")}, ERROR_OK, ""},
@@ -393,7 +395,8 @@ END_TEST
 START_TEST(a_get_is_tried_again_before_its_head_only)
 {
     say(BUSY);
-    script_server_say(server, "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 10\r\n\r\nhello", true);
+    script_server_say(
+        server, "HTTP/1.1 200 OK\r\nx-ms-request-id: r\r\nContent-Length: 10\r\n\r\nhello", true);
     get();
     ck_assert_int_eq(error.code, ERROR_STORE_AWAY);
     ck_assert(has_properties);

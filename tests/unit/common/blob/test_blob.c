@@ -210,7 +210,8 @@ static const struct own_row {
 START_TEST(ones_own_blob_is_of_the_same_job_and_attempt)
 {
     const struct own_row *row = &own_rows[_i];
-    const struct blob_content_head content = {.content_type = "a/b", .meta = row->meta, .meta_count = row->count};
+    const struct blob_content_head content = {
+        .content_type = "a/b", .meta = row->meta, .meta_count = row->count};
     struct blob_properties p = {.attempt = row->attempt};
 
     blob_property_set(p.job_id, sizeof(p.job_id), row->job_id);

@@ -53,6 +53,7 @@ void jobs_reply_as_it_stands(struct exchange *x, const struct job *job)
     const char *if_none_match = exchange_header(x, "If-None-Match");
     char etag[ETAG_SIZE];
 
+    assert(job);
     jobs_write(x, job, &body);
     etag_write(body.data, body.length, etag);
     exchange_add_header(x, "ETag", etag);

@@ -123,14 +123,13 @@ END_TEST
 
 START_TEST(every_end_is_told)
 {
-    AUTO(free) char *dead = NULL;
     AUTO(free) char *cancelled = NULL;
     AUTO(free) char *purged = NULL;
     AUTO(free) char *expired = NULL;
     AUTO(json) json_t *told = NULL;
 
     scene_start_worker(&s, signing);
-    dead = submit("fail", "/dead", ",\"payload\":{\"code\":\"bad_payload\",\"message\":\"no good\"}");
+    free(submit("fail", "/dead", ",\"payload\":{\"code\":\"bad_payload\",\"message\":\"no good\"}"));
     told = wait_told("/dead");
     ck_assert_str_eq(json_text_at(told, "/event/type"), "jobgate.job.dead");
     ck_assert_str_eq(json_text_at(told, "/event/data/error/message"), "no good");

@@ -231,7 +231,6 @@ START_TEST(an_upload_in_parts_is_the_payload_of_its_job)
     AUTO(free) char *bytes = make_bytes(length);
     AUTO(free) char *id = begin_upload("");
     AUTO(json) json_t *job = NULL;
-    AUTO(json) json_t *again = NULL;
     char body[URL_SIZE];
 
     expect_part(id, PARTS + 1, bytes + (size_t)PARTS * PART, REST); /* in any order */
@@ -241,7 +240,7 @@ START_TEST(an_upload_in_parts_is_the_payload_of_its_job)
     snprintf(body, sizeof(body), "{\"type\":\"cat\",\"payload_ref\":\"%s\"}", id);
     job = desk_call(s.api, "POST", "/v1/jobs", body, 202);
     ck_assert_str_eq(json_text_at(job, "/id"), id);
-    again = desk_refused(s.api, "POST", "/v1/jobs", body, 409, "conflict");
+    json_decref(desk_refused(s.api, "POST", "/v1/jobs", body, 409, "conflict"));
     scene_start_worker(&s, NULL);
     scene_expect_result(&s, id, bytes, length);
     if (!s.azurite)

@@ -84,10 +84,8 @@ static ssize_t read_records(int fd, struct groups *g, bool *was_silent)
 static void keep_groups(int fd, struct groups *g)
 {
     bool was_silent;
-    ssize_t n;
-
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    while ((n = read_records(fd, g, &was_silent)) < 0 && (errno == EAGAIN || errno == EINTR))
+    while (read_records(fd, g, &was_silent) < 0 && (errno == EAGAIN || errno == EINTR))
         wait_for_words(fd, was_silent);
 }
 

@@ -160,12 +160,11 @@ static int64_t ns_of(struct timespec time)
 static bool is_empty(const char *path)
 {
     DIR *directory = opendir(path);
-    const struct dirent *entry;
     int count = 0;
 
     if (!directory)
         return false;
-    while (count < 3 && (entry = readdir(directory)))
+    while (count < 3 && readdir(directory))
         count++;
     closedir(directory);
     return count == 2;

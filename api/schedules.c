@@ -237,11 +237,12 @@ void schedules_write(struct exchange *x)
     struct request *r = begin(x);
     struct complaints complaints;
     size_t length;
-    const char *body = exchange_body(x, &length);
+    const char *body;
     struct error e;
 
     if (!r)
-        return;
+        return; /* x is answered, and gone */
+    body = exchange_body(x, &length);
     complaints_init(&complaints);
     if (!schedule_form_read(body, length, &r->form, &complaints, &e) || !admit(r, &complaints, &e)) {
         exchange_problem(x, &e, complaints.text.data);

@@ -156,6 +156,7 @@ static void fetch_key(struct azure_store *s)
     char expiry[SAS_TIME_SIZE];
     struct azure_ask ask = {.method = "POST",
         .query = "restype=service&comp=userdelegationkey",
+        .is_unnamed = true,
         .status = 200,
         .add_lines = add_key_lines,
         .retries = ANSWER_RETRIES_MAX,

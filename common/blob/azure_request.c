@@ -168,7 +168,7 @@ static bool is_success(const struct azure_request *r, const struct http_response
 
     if (status != r->ask.status && (!r->ask.status_too || status != r->ask.status_too))
         return false;
-    return http_response_header(response, "x-ms-request-id") != NULL;
+    return r->ask.is_unnamed || http_response_header(response, "x-ms-request-id") != NULL;
 }
 
 /* Whether the store does not believe who we are, but may believe it when asked once more: with a newer token

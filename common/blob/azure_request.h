@@ -49,6 +49,7 @@ struct azure_ask {
     const char *query; /* as it is sent, without '?'. Copied */
     int status;        /* of success: any other 2xx does not come from Blob Storage */
     int status_too;    /* another one of success; 0 = none */
+    bool is_unnamed; /* the answer may lack x-ms-request-id (Azurite's to this): its body tells whose it is */
     /* Adds the headers of this request's own; asked at each try. Optional. */
     void (*add_lines)(void *arg, struct azure_lines *lines);
     const void *body; /* borrowed until the end */

@@ -127,7 +127,7 @@ START_TEST(what_has_expired_is_removed)
     jobgate_wait_metric(s.worker, "jobgate_blobs_expired_total", 15 + 20 + 20);
     ck_assert_uint_eq(count("results/"), 5);
     ck_assert_uint_ge(count("logs/"), 1);
-    ck_assert_uint_eq(count("status/"), 0);
+    ck_assert_uint_le(count("status/"), 1); /* that of the job which Redis knows */
     close_all();
 }
 END_TEST

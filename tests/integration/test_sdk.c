@@ -159,7 +159,8 @@ START_TEST(it_follows_a_link_of_an_identity)
     json_decref(jobgate_wait_for(s.api, id, "succeeded"));
     snprintf(url, sizeof(url), "%s/v1/jobs/%s/result", jobgate_url(s.api), id);
     http_get(url, &reply);
-    ck_assert_int_eq(reply.status, 302);
+    AUTO(free) char *said = process_output(jobgate_process(s.api));
+    ck_assert_msg(reply.status == 302, "%d: %s: %s", reply.status, reply.body.data, said);
     AUTO(free) char *link = http_reply_header(&reply, "Location");
 
     ck_assert_ptr_nonnull(strstr(link, "&skoid="));

@@ -31,8 +31,8 @@ export JOBGATE_RECORD="${JOBGATE_RECORD-$directory/record}" # what the api answe
 
 for program in "$@"; do
     TMPDIR=$directory/files JOBGATE_TEST_RUN=$directory "$program" 2>&1 | tee "$directory/output" |
-        grep --line-buffered -v '^counts '
-    counts=$(grep '^counts ' "$directory/output" | tail -n 1)
+        grep -a --line-buffered -v '^counts '
+    counts=$(grep -a '^counts ' "$directory/output" | tail -n 1)
     if [ -n "$counts" ]; then
         read -r _ good bad <<<"$counts"
         passed=$((passed + good))

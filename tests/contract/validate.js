@@ -86,7 +86,7 @@ for (const line of fs.readFileSync(answersFile, 'utf8').split('\n').filter(Boole
     bad++;
     const text = `${answer.method} ${answer.path.slice(0, 80)} ${answer.status}: ${fault}`;
     if (!told.has(fault) && told.size < 40) {
-        console.log(text, (answer.body || '').slice(0, 300));
+        console.log(JSON.stringify(text), JSON.stringify((answer.body || '').slice(0, 300)));
         told.add(fault);
     }
 }

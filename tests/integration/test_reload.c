@@ -172,7 +172,7 @@ START_TEST(published_types_follow)
     write_file("handlers.json", "second");
     wait_for("the handlers file was read anew");
     do {
-        struct http_reply reply;
+        struct http_reply reply = {0};
 
         http_post_json(url, "{\"type\":\"second\",\"payload\":1}", &reply);
         status = reply.status;

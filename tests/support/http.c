@@ -77,6 +77,7 @@ void http_ask(const struct http_ask *ask, struct http_reply *reply)
     struct curl_slist *headers = request_headers(ask);
 
     ck_assert_ptr_nonnull(curl);
+    http_reply_release(reply);
     *reply = (struct http_reply){.headers = BUF(HEADERS_MAX), .body = BUF(BODY_MAX)};
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     perform(curl, ask, reply);

@@ -28,7 +28,8 @@ struct http_ask {
     int timeout_ms; /* 0: 30 s */
 };
 
-/* Asks and waits for the whole answer. No redirect is followed. Fills reply, whatever was in it before. */
+/* Asks and waits for the whole answer. No redirect is followed. Fills reply, which must have been
+ * initialised; what was in it before is released. */
 void http_ask(const struct http_ask *ask, struct http_reply *reply);
 
 /* The common cases: a GET; a POST of JSON text. */

@@ -231,6 +231,8 @@ static void *run_lane(void *arg)
 
     loop_adopt(lane->loop);
     loop_run(lane->loop);
+    log_set_flush_hook(NULL, NULL); /* what this thread gathered ends with it */
+    log_flush();
     return NULL;
 }
 

@@ -43,10 +43,12 @@ void record_answer(const struct http_ask *ask, const struct http_reply *reply)
     AUTO_BUF struct buf line = BUF(LINE_MAX_BYTES);
     const char *path = strstr(ask->url, "/v1/");
     AUTO(free) char *type = NULL;
+    AUTO(free) char *encoding = NULL;
 
     if (!path || !reply->status || is_ignored(ask->url) || !getenv("JOBGATE_RECORD"))
         return;
     type = http_reply_header(reply, "Content-Type");
+    encoding = http_reply_header(reply, "Content-Encoding");
     buf_append_text(&line, "{\"method\":");
     json_write_string(&line,
         ask->method ? ask->method
@@ -58,7 +60,7 @@ void record_answer(const struct http_ask *ask, const struct http_reply *reply)
     json_write_member(&line, "path", path);
     buf_printf(&line, ",\"status\":%d", reply->status);
     json_write_member(&line, "type", type ? type : "");
-    if (reply->body.length && reply->body.length < BODY_MAX && type && strstr(type, "json")) {
+    if (reply->body.length && reply->body.length < BODY_MAX && !encoding && type && strstr(type, "json")) {
         buf_append_text(&line, ",\"body\":");
         json_write_string(&line, reply->body.data, reply->body.length);
     }

@@ -84,6 +84,7 @@ struct secret *secret_follow(
     s->again_ms = AGAIN_FIRST_MS;
     digest_of(config_secret_value(config, name), s->digest);
     s->watch = watch_new(l, path, on_file_changed, s);
+    watch_again(s->watch, 0); /* who begins to follow late may have the value of the start */
     return s;
 }
 
